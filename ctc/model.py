@@ -1,0 +1,230 @@
+"""The records of the platform: what is on the wire, in the folds, in tables and in the API.
+
+Money is `Decimal`, exact from the exchange's text to the table. Times are UTC-aware datetimes
+(microseconds) on the wire and in tables, and integer microseconds (`*_us`) inside the folds.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Literal
+
+import msgspec
+
+Side = Literal["buy", "sell"]
+Kind = Literal["trade", "aggTrade", "match"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAMESPACE = uuid.UUID("c7a1c0de-0000-5000-8000-c0a77a11ca9e")
+# Wide enough that sums and products of prices and amounts never round; ratios are rounded once, at the end.
+EXACT = Context(prec=76)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since the epoch, exact."""
+    delta = moment - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def from_us(us: int) -> datetime:
+    """The UTC moment of an epoch in microseconds, exact."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One print of one market: PRD 6.3's unified event, with its identity and its frame.
+
+    `side` is the taker's. `quote_volume` is exactly `price * quantity`. `trade_id` is the exchange's id within
+    (exchange, market, native symbol, kind). `raw_event_payload` is the exchange's frame as it came.
+    """
+
+    event_id: str
+    exchange: str
+    market: str
+    symbol: str
+    native_symbol: str
+    quote_currency: str
+    kind: str
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    quote_volume: Decimal
+    side: Side
+    timestamp: datetime
+    ingestion_timestamp: datetime
+    raw_event_payload: str
+
+    @property
+    def space(self) -> str:
+        """Names the id space that `trade_id` belongs to."""
+        return id_space(self.exchange, self.market, self.native_symbol, self.kind)
+
+
+class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a producer knew of one venue when it sent a heartbeat; `last_id` is the newest id it had sent before it."""
+
+    exchange: str
+    market: str
+    native_symbol: str
+    kind: str
+    connected: bool
+    last_id: int | None
+
+    @property
+    def space(self) -> str:
+        """Names the id space that `last_id` belongs to."""
+        return id_space(self.exchange, self.market, self.native_symbol, self.kind)
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The only thing that moves a fold's clock: one a second per symbol and producer (DESIGN, Folds 2).
+
+    `peg` is the last USDT-USD price the producer had seen, in USD per USDT. `final` marks a session's last one.
+    """
+
+    heartbeat: datetime
+    symbol: str
+    producer: str
+    venues: tuple[VenueMark, ...]
+    peg: Decimal | None = None
+    final: bool = False
+
+
+class Position(msgspec.Struct, frozen=True, gc=False, order=True):
+    """Where a line stands in the log: shard, sequence number (as an integer) and line in the record."""
+
+    shard: str
+    sequence_number: int
+    line: int
+
+
+class Reject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A line that is not a trade: why, and its bytes. `category` is a folder of the dead-letter queue (PRD 9.4)."""
+
+    category: Literal["malformed", "incomplete", "invalid"]
+    reasons: tuple[str, ...]
+    raw: bytes
+
+
+def id_space(exchange: str, market: str, native_symbol: str, kind: str) -> str:
+    """One string for the space in which an exchange's trade ids are unique."""
+    return f"{exchange}|{market}|{native_symbol}|{kind}"
+
+
+def event_id(space: str, trade_id: int) -> str:
+    """The same print has the same id, whoever reads it and however often."""
+    return str(uuid.uuid5(NAMESPACE, f"{space}|{trade_id}"))
+
+
+class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):
+    """One finding. Revision 0 is early, 1 its completion; `final` says that no later revision will come.
+
+    Fields that a rule does not measure are None. `detected_at` is the symbol's clock (not the wall's) at the position
+    that fired. Percentages are in percent, volumes and prices in the quote currency.
+    """
+
+    alert_id: str
+    type: Literal["volume_spike", "whale", "spread"]
+    rule: str
+    revision: int
+    final: bool
+    exchange: str
+    symbol: str
+    severity: str
+    detected_at: datetime
+    event_time: datetime
+    threshold: Decimal
+    message: str
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    native_symbol: str | None = None
+    side: str | None = None
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    quote_volume: Decimal | None = None
+    trade_count: int | None = None
+    first_trade_id: int | None = None
+    last_trade_id: int | None = None
+    z_score: Decimal | None = None
+    robust_score: Decimal | None = None
+    window_volume: Decimal | None = None
+    rolling_mean: Decimal | None = None
+    rolling_std: Decimal | None = None
+    baseline_bars: int | None = None
+    spread_pct: Decimal | None = None
+    adjusted_spread_pct: Decimal | None = None
+    binance_vwap: Decimal | None = None
+    coinbase_vwap: Decimal | None = None
+    peg: Decimal | None = None
+    cause: str | None = None
+    shard: str | None = None
+    sequence_number: str | None = None
+    position: int | None = None
+
+
+class Bar(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A closed 60 s tumbling window of one venue; `complete` is False where the venue was away for part of it."""
+
+    exchange: str
+    symbol: str
+    window_start: datetime
+    window_end: datetime
+    volume: Decimal
+    quote_volume: Decimal
+    trade_count: int
+    complete: bool
+    rolling_mean: Decimal | None
+    rolling_std: Decimal | None
+    z_score: Decimal | None
+    robust_score: Decimal | None
+    baseline_bars: int
+
+
+class Spread(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A closed 30 s tumbling window in which both venues traded."""
+
+    symbol: str
+    window_start: datetime
+    window_end: datetime
+    binance_vwap: Decimal
+    coinbase_vwap: Decimal
+    spread_pct: Decimal
+    adjusted_spread_pct: Decimal | None
+    peg: Decimal | None
+    binance_quantity: Decimal
+    coinbase_quantity: Decimal
+
+
+class Whale(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The newest whale of a symbol, as `GET /metrics/{symbol}` shows it."""
+
+    price: Decimal
+    quantity: Decimal
+    side: str
+    timestamp: datetime
+    exchange: str
+    quote_volume: Decimal
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A symbol's latest values: what `GET /metrics/{symbol}` answers with (PRD, API).
+
+    `volume_1h` counts quote volume of the bar that is open and the 59 before it. `trades` counts unique trades
+    since the session began, `duplicates` and `late` likewise.
+    """
+
+    symbol: str
+    current_price: dict[str, Decimal]
+    spread_pct: Decimal | None
+    volume_1h: dict[str, Decimal]
+    anomaly_count_24h: int
+    last_whale: Whale | None
+    updated_at: datetime
+    clock: datetime | None
+    newest_trade: dict[str, datetime]
+    trades: int
+    duplicates: int
+    late: int
+    final: bool = False

@@ -1,0 +1,255 @@
+"""The one reader of `profiles/` and of the environment: every process gets one frozen `Settings`.
+
+A profile is a TOML file of values. A session resolves it once (ports, state folder) and writes the result to
+`STATE/settings.json`, which its processes and later commands read. The environment may override single values:
+`CTC_WHALES__THRESHOLD=250000` sets `whales.threshold`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ctc.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILES = ROOT / "profiles"
+DEFAULT_STATE = ROOT / ".ctc" / "session"
+
+Band = tuple[str, Decimal]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of a profile: every key is required, an unknown one is an error."""
+
+
+class SessionSettings(_Section):
+    title: str
+    symbols: tuple[str, ...]
+    peg_symbol: str
+    exchanges: tuple[str, ...]
+
+
+class AwsSettings(_Section):
+    region: str
+    account: str
+    emulator: str
+    endpoint: str
+    emulator_port: int
+
+
+class StreamSettings(_Section):
+    source: Literal["kinesis", "kafka"]
+    trades: str
+    dead_letters: str
+    shards: int
+    kafka_servers: str
+
+
+class LakeSettings(_Section):
+    database: str
+    catalog: Literal["glue", "rest"]
+    catalog_uri: str
+    bucket: str
+    raw_bucket: str
+
+
+class TableSettings(_Section):
+    alerts: str
+    metrics: str
+    ttl_hours: int
+
+
+class ExchangeSettings(_Section):
+    ws: str
+    rest: str
+    kind: Literal["trade", "aggTrade", "match"]
+    market: str
+    max_connections: int
+    reconnect_after_s: int
+    stale_after_s: int
+    symbols: dict[str, str]
+
+
+class ProducerSettings(_Section):
+    name: str
+    clock: Literal["frames", "wall"]
+    linger_ms: int
+    max_pack_bytes: int
+    max_buffered_lines: int
+
+
+class VolumeSettings(_Section):
+    window_s: int
+    baseline_bars: int
+    min_bars: int
+    z_threshold: Decimal
+    robust_threshold: Decimal
+    robust_cooldown_s: int
+    severity: tuple[Band, ...]
+
+
+class WhaleSettings(_Section):
+    threshold: Decimal
+    severity: tuple[Band, ...]
+    tiers: dict[str, tuple[Band, ...]]
+
+
+class SpreadSettings(_Section):
+    window_s: int
+    threshold_pct: Decimal
+    severity: tuple[Band, ...]
+
+
+class FoldSettings(_Section):
+    lateness_s: int
+    hole_patience_s: int
+
+
+class QualitySettings(_Section):
+    late_after_s: int
+    consistency_pct: Decimal
+
+
+class SparkSettings(_Section):
+    master: str
+    driver_memory: str
+    lake_trigger_s: int
+    detect_trigger_s: int
+    max_bytes_per_shard: int
+    shuffle_partitions: int
+    checkpoints: str
+
+
+class ApiSettings(_Section):
+    port: int
+    cors_origins: tuple[str, ...]
+
+
+class InspectorSettings(_Section):
+    port: int
+
+
+class Settings(_Section):
+    """A resolved profile."""
+
+    session: SessionSettings
+    aws: AwsSettings
+    stream: StreamSettings
+    lake: LakeSettings
+    tables: TableSettings
+    exchanges: dict[str, ExchangeSettings]
+    producer: ProducerSettings
+    volume: VolumeSettings
+    whales: WhaleSettings
+    spread: SpreadSettings
+    folds: FoldSettings
+    quality: QualitySettings
+    spark: SparkSettings
+    api: ApiSettings
+    inspector: InspectorSettings
+
+
+def profile_names() -> list[str]:
+    """The profiles that can be named, sorted."""
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+def load_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings of `profiles/NAME.toml`; `overrides` are dotted keys, and win over the environment.
+
+    Raises ConfigError naming the file and the key.
+    """
+    path = PROFILES / f"{name}.toml"
+    if not path.is_file():
+        raise ConfigError(f"there is no profile {name!r}; choose one of: {', '.join(profile_names())}")
+    values = _read(path)
+    _apply(values, _environment(), path, "environment")
+    _apply(values, overrides or {}, path, "options")
+    return _convert(values, path)
+
+
+def load_state(state: Path) -> Settings:
+    """Settings of the session that lives (or lived) in `state`."""
+    path = state / "settings.json"
+    if not path.is_file():
+        raise ConfigError(f"no session in {state}: start one with `ctc sim`, or name another folder with --state")
+    return _convert(msgspec.json.decode(path.read_bytes()), path)
+
+
+def save_state(settings: Settings, state: Path) -> None:
+    """Write what `load_state` reads."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "settings.json").write_bytes(msgspec.json.encode(settings))
+
+
+def session_state() -> Path:
+    """The state folder of the session that started this process (`CTC_STATE`), else the default one."""
+    return Path(os.environ.get("CTC_STATE") or DEFAULT_STATE)
+
+
+def child_environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a process of the session in `state` is started with."""
+    return {**os.environ, "CTC_STATE": str(state), "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+def machine(name: str, default: str = "") -> str:
+    """One named value of the environment that describes this machine (`JAVA_HOME`, `CTC_REALDATA`)."""
+    return os.environ.get(name, default)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+_NOT_SETTINGS = {"CTC_STATE", "CTC_REALDATA"}
+
+
+def _environment() -> dict[str, str]:
+    return {
+        key[4:].lower().replace("__", "."): value
+        for key, value in os.environ.items()
+        if key.startswith("CTC_") and "__" in key and key not in _NOT_SETTINGS
+    }
+
+
+def _apply(values: dict[str, Any], overrides: Mapping[str, Any], path: Path, origin: str) -> None:
+    for dotted, value in overrides.items():
+        *tables, key = dotted.split(".")
+        table = values
+        for name in tables:
+            table = table.get(name, {})
+        if key not in table:
+            raise ConfigError(f"{path}: {origin} set {dotted!r}, which is not a key of this profile")
+        table[key] = _like(table[key], value, dotted)
+
+
+def _like(old: Any, new: Any, dotted: str) -> Any:
+    if isinstance(new, str) and isinstance(old, int):
+        try:
+            return int(new)
+        except ValueError:
+            raise ConfigError(f"{dotted} must be a whole number, not {new!r}") from None
+    if isinstance(new, str) and isinstance(old, list):
+        return [part for part in new.split(",") if part]
+    return new
+
+
+def _convert(values: dict[str, Any], path: Path) -> Settings:
+    try:
+        settings = msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for name in settings.session.exchanges:
+        if name not in settings.exchanges:
+            raise ConfigError(f"{path}: session.exchanges names {name!r}, but there is no [exchanges.{name}]")
+    return settings
