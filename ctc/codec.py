@@ -1,0 +1,136 @@
+"""The wire format: records of zstd-compressed NDJSON, one canonical symbol (the partition key) a record.
+
+A line is a trade (PRD 6.3's event; prices and amounts are JSON numbers, exact) or a heartbeat (`{"heartbeat": ...}`).
+Reading never raises on data: what is not a trade or a heartbeat comes back as a `Reject` with its bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+import zstandard
+
+from ctc.model import Heartbeat, Reject, Trade
+
+MAX_UNPACKED = 64 << 20
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_TRADES = msgspec.json.Decoder(Trade)
+_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_ANY = msgspec.json.Decoder()
+_LOCAL = threading.local()
+_MAGIC = b"\x28\xb5\x2f\xfd"
+
+REQUIRED = ("event_id", "symbol", "price", "quantity", "timestamp")
+Line = Trade | Heartbeat | Reject
+
+
+def encode_line(line: Trade | Heartbeat) -> bytes:
+    """One line of NDJSON, without its newline."""
+    return _ENCODER.encode(line)
+
+
+def pack(lines: Iterable[bytes]) -> bytes:
+    """A record's data from encoded lines."""
+    compressor = _LOCAL.__dict__.get("compressor")
+    if compressor is None:
+        compressor = _LOCAL.compressor = zstandard.ZstdCompressor(level=1)
+    return compressor.compress(b"\n".join(lines) + b"\n")  # type: ignore[no-any-return]
+
+
+def unpack(data: bytes) -> bytes:
+    """A record's NDJSON; plain NDJSON is taken as it is. Raises ValueError when it can't be decompressed."""
+    if data[:4] != _MAGIC:
+        return data
+    try:
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_UNPACKED)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"zstd: {error}") from error
+
+
+def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line]:
+    """Every line of a record, in order; a line's index is its position in the log.
+
+    `symbols` are the allowed ones (PRD 9.1 validity), None allows all. Bytes that can't be decompressed are one Reject.
+    """
+    try:
+        text = unpack(data)
+    except ValueError as error:
+        return [Reject(category="malformed", reasons=(str(error),), raw=data)]
+    try:
+        lines: list[Line] = list(_TRADES.decode_lines(text))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return [_read_line(line, symbols) for line in _split(text)]
+    return [_judge(line, symbols) or line for line in lines]
+
+
+def _split(text: bytes) -> Iterator[bytes]:
+    return (line for line in text.split(b"\n") if line.strip())
+
+
+def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:
+    try:
+        trade = _TRADES.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _read_other(raw, str(error), symbols)
+    return _judge(trade, symbols, raw) or trade
+
+
+def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Line:
+    try:
+        value = _ANY.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Reject(category="malformed", reasons=(f"not JSON: {error}",), raw=raw)
+    if not isinstance(value, dict):
+        return Reject(category="malformed", reasons=("not a JSON object",), raw=raw)
+    if "heartbeat" in value:
+        try:
+            return _HEARTBEAT.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return Reject(category="malformed", reasons=(f"heartbeat: {error}",), raw=raw)
+    missing = tuple(f"{name} is missing" for name in REQUIRED if value.get(name) is None)
+    if missing:
+        return Reject(category="incomplete", reasons=missing, raw=raw)
+    return Reject(category="malformed", reasons=(trouble,), raw=raw)
+
+
+_ZERO = Decimal(0)
+_LIMIT = Decimal(10) ** 20  # what decimal(38,18) holds
+
+
+def _judge(line: Line, symbols: frozenset[str] | None, raw: bytes | None = None) -> Reject | None:
+    """The Reject of a trade that breaks a validity rule, else None."""
+    if not isinstance(line, Trade):
+        return None
+    if _ZERO < line.price < _LIMIT and _ZERO < line.quantity < _LIMIT and (symbols is None or line.symbol in symbols):
+        if _storable(line):
+            return None
+    reasons = tuple(_faults(line, symbols))
+    return Reject(category="invalid", reasons=reasons, raw=raw if raw is not None else encode_line(line))
+
+
+def _storable(trade: Trade) -> bool:
+    return (
+        _ZERO < trade.quote_volume < _LIMIT
+        and trade.timestamp.tzinfo is not None
+        and trade.ingestion_timestamp.tzinfo is not None
+        and 0 <= trade.trade_id < 1 << 63
+    )
+
+
+def _faults(trade: Trade, symbols: frozenset[str] | None) -> Iterator[str]:
+    for name in ("price", "quantity", "quote_volume"):
+        value: Decimal = getattr(trade, name)
+        if not value > _ZERO:
+            yield f"{name} is not above zero"
+        elif value >= _LIMIT:
+            yield f"{name} is beyond decimal(38,18)"
+    if symbols is not None and trade.symbol not in symbols:
+        yield "symbol is not in the allowed list"
+    for name in ("timestamp", "ingestion_timestamp"):
+        if getattr(trade, name).tzinfo is None:
+            yield f"{name} has no time zone"
+    if not 0 <= trade.trade_id < 1 << 63:
+        yield "trade_id is not a 63-bit number"

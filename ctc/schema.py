@@ -1,0 +1,154 @@
+"""Every table's columns, once: Spark's types, Iceberg's and Arrow's are all made from here (a test compares them).
+
+A column is (name, type, required); types are Spark's DDL words. Prices and amounts are decimal(38,18).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MONEY = "decimal(38,18)"
+RATIO = "decimal(38,8)"
+TIME = "timestamp"
+
+
+class Column(NamedTuple):
+    """One column: Spark's DDL word for its type, and whether it may be null."""
+
+    name: str
+    type: str
+    required: bool = False
+
+
+class Table(NamedTuple):
+    """An Iceberg table, partitioned by the day of `time` and by symbol."""
+
+    name: str
+    columns: tuple[Column, ...]
+    time: str
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+
+_LINEAGE = (Column("shard", "string"), Column("sequence_number", "string"), Column("position", "int"))
+
+RAW_TRADES = Table(
+    "raw_trades",
+    (
+        Column("event_id", "string", True),
+        Column("exchange", "string", True),
+        Column("market", "string", True),
+        Column("symbol", "string", True),
+        Column("native_symbol", "string", True),
+        Column("quote_currency", "string", True),
+        Column("kind", "string", True),
+        Column("trade_id", "bigint", True),
+        Column("price", MONEY, True),
+        Column("quantity", MONEY, True),
+        Column("quote_volume", MONEY, True),
+        Column("side", "string", True),
+        Column("timestamp", TIME, True),
+        Column("ingestion_timestamp", TIME, True),
+        Column("is_late", "boolean", True),
+        Column("is_inconsistent", "boolean", True),
+        Column("raw_event_payload", "string"),
+        *_LINEAGE,
+    ),
+    "timestamp",
+)
+
+HEARTBEATS = Table(
+    "heartbeats",
+    (
+        Column("symbol", "string", True),
+        Column("timestamp", TIME, True),
+        Column("producer", "string", True),
+        Column("venues", "string", True),  # JSON list of ctc.model.VenueMark
+        Column("peg", MONEY),
+        Column("final", "boolean", True),
+        *_LINEAGE,
+    ),
+    "timestamp",
+)
+
+ANOMALIES = Table(
+    "anomalies",
+    (
+        Column("alert_id", "string", True),
+        Column("type", "string", True),
+        Column("rule", "string", True),  # the PRD's short name: z, robust, single, split, raw, peg
+        Column("revision", "int", True),
+        Column("exchange", "string", True),
+        Column("symbol", "string", True),
+        Column("severity", "string", True),
+        Column("detected_at", TIME, True),
+        Column("timestamp", TIME, True),  # the alert's event time
+        Column("threshold", MONEY, True),
+        Column("message", "string", True),
+        Column("window_start", TIME),
+        Column("window_end", TIME),
+        Column("native_symbol", "string"),
+        Column("side", "string"),
+        Column("price", MONEY),
+        Column("quantity", MONEY),
+        Column("quote_volume", MONEY),
+        Column("trade_count", "bigint"),
+        Column("first_trade_id", "bigint"),
+        Column("last_trade_id", "bigint"),
+        Column("z_score", RATIO),
+        Column("robust_score", RATIO),
+        Column("window_volume", MONEY),
+        Column("rolling_mean", RATIO),
+        Column("rolling_std", RATIO),
+        Column("baseline_bars", "int"),
+        Column("spread_pct", RATIO),
+        Column("adjusted_spread_pct", RATIO),
+        Column("binance_vwap", RATIO),
+        Column("coinbase_vwap", RATIO),
+        Column("peg", MONEY),
+        Column("cause", "string"),
+        *_LINEAGE,
+    ),
+    "timestamp",
+)
+
+VOLUME_AGGREGATES = Table(
+    "volume_aggregates",
+    (
+        Column("exchange", "string", True),
+        Column("symbol", "string", True),
+        Column("window_start", TIME, True),
+        Column("window_end", TIME, True),
+        Column("volume", MONEY, True),
+        Column("quote_volume", MONEY, True),
+        Column("trade_count", "bigint", True),
+        Column("complete", "boolean", True),
+        Column("rolling_mean", RATIO),
+        Column("rolling_std", RATIO),
+        Column("z_score", RATIO),
+        Column("robust_score", RATIO),
+        Column("baseline_bars", "int", True),
+    ),
+    "window_start",
+)
+
+SPREADS = Table(
+    "spreads",
+    (
+        Column("symbol", "string", True),
+        Column("window_start", TIME, True),
+        Column("window_end", TIME, True),
+        Column("binance_vwap", RATIO, True),
+        Column("coinbase_vwap", RATIO, True),
+        Column("spread_pct", RATIO, True),
+        Column("adjusted_spread_pct", RATIO),
+        Column("peg", MONEY),
+        Column("binance_quantity", MONEY, True),
+        Column("coinbase_quantity", MONEY, True),
+    ),
+    "window_start",
+)
+
+TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS)}

@@ -1,0 +1,39 @@
+"""How a session's processes tell each other how they are: one small JSON file each, replaced atomically.
+
+`STATE/status/<service>.json` holds what `publish` was given, with the process id and the wall time of writing.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+def publish(state: Path, service: str, values: dict[str, Any]) -> None:
+    """Replace the service's status; readers never see half of one."""
+    folder = state / "status"
+    folder.mkdir(parents=True, exist_ok=True)
+    body = {"service": service, "pid": os.getpid(), "written_at": datetime.now(UTC), **values}
+    scratch = folder / f".{service}.{os.getpid()}"
+    scratch.write_bytes(msgspec.json.encode(body))
+    scratch.replace(folder / f"{service}.json")
+
+
+def read(state: Path, service: str) -> dict[str, Any] | None:
+    """What the service published last, or None."""
+    path = state / "status" / f"{service}.json"
+    try:
+        value: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return value
+
+
+def read_all(state: Path) -> dict[str, dict[str, Any]]:
+    """Every service's last status by name."""
+    names = sorted(path.stem for path in (state / "status").glob("*.json"))
+    return {name: found for name in names if (found := read(state, name))}
