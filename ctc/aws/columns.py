@@ -1,0 +1,64 @@
+"""`ctc.schema` as Iceberg and Arrow see it."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import DayTransform, IdentityTransform
+from pyiceberg.types import BooleanType, DecimalType, IcebergType, IntegerType, LongType, NestedField, StringType, TimestamptzType
+
+from ctc.schema import Table
+
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
+_ICEBERG: dict[str, IcebergType] = {
+    "string": StringType(),
+    "bigint": LongType(),
+    "int": IntegerType(),
+    "boolean": BooleanType(),
+    "timestamp": TimestamptzType(),
+}
+_ARROW: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "int": pa.int32(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def iceberg_schema(table: Table) -> Schema:
+    """Columns in order, with field ids from 1; times are timestamptz in microseconds."""
+    fields = (
+        NestedField(field_id, column.name, _iceberg_type(column.type), required=column.required)
+        for field_id, column in enumerate(table.columns, start=1)
+    )
+    return Schema(*fields)
+
+
+def partition_spec(table: Table) -> PartitionSpec:
+    """By the day of the table's time, then by symbol, named as Spark names them."""
+    ids = {column.name: field_id for field_id, column in enumerate(table.columns, start=1)}
+    return PartitionSpec(
+        PartitionField(ids[table.time], 1000, DayTransform(), f"{table.time}_day"),
+        PartitionField(ids["symbol"], 1001, IdentityTransform(), "symbol"),
+    )
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """What `TableAppender` takes: the table's columns in order, required ones not nullable."""
+    return pa.schema([pa.field(column.name, _arrow_type(column.type), nullable=not column.required) for column in table.columns])
+
+
+def _iceberg_type(word: str) -> IcebergType:
+    if found := _DECIMAL.fullmatch(word):
+        return DecimalType(int(found[1]), int(found[2]))
+    return _ICEBERG[word]
+
+
+def _arrow_type(word: str) -> pa.DataType:
+    if found := _DECIMAL.fullmatch(word):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    return _ARROW[word]

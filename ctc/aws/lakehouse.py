@@ -1,0 +1,204 @@
+"""The Iceberg tables without Spark: their making, and small appends that happen exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.table import Table as IcebergTable
+
+from ctc.aws import clients
+from ctc.aws.columns import arrow_schema, iceberg_schema, partition_spec
+from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.errors import LakeError
+from ctc.schema import TABLES, Table
+from ctc.settings import Settings
+
+__all__ = [
+    "BATCH_PROPERTY",
+    "QUERY_PROPERTY",
+    "RUN_PROPERTY",
+    "TableAppender",
+    "arrow_schema",
+    "catalog",
+    "create_tables",
+    "last_batch",
+    "rows_of_alerts",
+    "rows_of_bars",
+    "rows_of_spreads",
+]
+
+# Written into each snapshot's summary, by this module and by Spark's writer (`snapshot-property.` + name).
+QUERY_PROPERTY = "ctc.query"
+RUN_PROPERTY = "ctc.run"
+BATCH_PROPERTY = "ctc.batch"
+
+PROPERTIES = {
+    "format-version": "2",
+    "write.format.default": "parquet",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+    "commit.manifest-merge.enabled": "true",
+    # A micro-batch touches a few partitions: no shuffle, one open file for each of them.
+    "write.distribution-mode": "none",
+    "write.spark.fanout.enabled": "true",
+}
+_COMMIT_TRIES = 8
+
+
+def catalog(settings: Settings) -> Catalog:
+    """The session's Iceberg catalog: Glue, or REST where the profile says so."""
+    keys = clients.credentials(settings)
+    properties: dict[str, str] = {}
+    for service in ("s3", "glue"):
+        properties[f"{service}.region"] = settings.aws.region
+        if url := clients.endpoint(service, settings):
+            properties[f"{service}.endpoint"] = url
+            properties[f"{service}.access-key-id"] = keys["aws_access_key_id"]
+            properties[f"{service}.secret-access-key"] = keys["aws_secret_access_key"]
+    if settings.lake.catalog == "rest":
+        return load_catalog("rest", type="rest", uri=settings.lake.catalog_uri, **properties)
+    return load_catalog("glue", type="glue", **properties)
+
+
+def create_tables(settings: Settings) -> None:
+    """Buckets, database and every table of `ctc.schema.TABLES`; what is there already stays as it is."""
+    _create_buckets(settings)
+    lake, database = catalog(settings), settings.lake.database
+    try:
+        lake.create_namespace(database)
+    except NamespaceAlreadyExistsError:
+        pass  # a second start of the same session
+    for table in TABLES.values():
+        try:
+            lake.create_table(
+                (database, table.name),
+                schema=iceberg_schema(table),
+                location=f"s3://{settings.lake.bucket}/{database}/{table.name}",
+                partition_spec=partition_spec(table),
+                properties=PROPERTIES,
+            )
+        except TableAlreadyExistsError:
+            pass
+        except (CommitFailedException, BotoCoreError, ClientError) as error:
+            raise LakeError(f"can't create the table {database}.{table.name}: {error}") from error
+
+
+def last_batch(table: IcebergTable, query: str, run: str) -> int | None:
+    """The newest batch that this query and run committed to the table, or None."""
+    batches = [
+        int(summary[BATCH_PROPERTY] or -1)
+        for snapshot in table.metadata.snapshots
+        if (summary := snapshot.summary) and summary[QUERY_PROPERTY] == query and summary[RUN_PROPERTY] == run
+    ]
+    return max(batches, default=None)
+
+
+class TableAppender:
+    """Appends each batch of a streaming query at most once, remembering batches in the snapshots' properties.
+
+    One object serves one query in one process; it asks a table for its last batch only before the first append.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = settings.lake.database
+        self._catalog = catalog(settings)
+        self._tables: dict[str, IcebergTable] = {}
+        self._done: dict[tuple[str, str, str], int] = {}
+
+    def last_batch(self, table_name: str, query: str, run: str) -> int | None:
+        """The newest batch of this query and run in the table, read from the catalog now."""
+        self._tables.pop(table_name, None)
+        return last_batch(self._table(table_name), query, run)
+
+    def append_once(self, table_name: str, rows: pa.Table, *, query: str, run: str, batch_id: int) -> bool:
+        """Commit the rows unless this batch or a later one is there; True when a snapshot was added."""
+        return self._commit_once(table_name, rows, None, query, run, batch_id)
+
+    def merge_once(self, table_name: str, rows: pa.Table, *, key: str, query: str, run: str, batch_id: int) -> bool:
+        """As `append_once`, but rows of a `revision` above 0 take the place of those with the same key, time and symbol."""
+        return self._commit_once(table_name, _newest(rows, key), key, query, run, batch_id)
+
+    def _commit_once(self, name: str, rows: pa.Table, key: str | None, query: str, run: str, batch_id: int) -> bool:
+        if rows.num_rows == 0:
+            return False
+        memory = (name, query, run)
+        if memory not in self._done:
+            found = self.last_batch(name, query, run)
+            self._done[memory] = -1 if found is None else found
+        done = self._done.pop(memory)  # a commit that fails in the middle may have been made: then ask the table again
+        if batch_id > done:
+            self._commit(name, rows, key, {QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)})
+        self._done[memory] = max(batch_id, done)
+        return batch_id > done
+
+    def _commit(self, name: str, rows: pa.Table, key: str | None, properties: dict[str, str]) -> None:
+        for tries_left in reversed(range(_COMMIT_TRIES)):
+            table = self._table(name)
+            try:
+                with table.transaction() as transaction:
+                    if key is not None and (replaced := _superseded(TABLES[name], rows, key)) is not None:
+                        transaction.delete(replaced, snapshot_properties=properties)
+                    transaction.append(rows, snapshot_properties=properties)
+                return
+            except CommitFailedException as error:  # another writer was first: look again, then write on top of theirs
+                self._tables.pop(name, None)
+                if not tries_left:
+                    raise LakeError(f"{self._database}.{name}: {_COMMIT_TRIES} commits lost to other writers; restart the query") from error
+            except (BotoCoreError, ClientError, OSError) as error:
+                self._tables.pop(name, None)
+                raise LakeError(f"{self._database}.{name}: the commit failed: {error}") from error
+
+    def _table(self, name: str) -> IcebergTable:
+        if name not in self._tables:
+            try:
+                self._tables[name] = self._catalog.load_table((self._database, name))
+            except NoSuchTableError as error:
+                raise LakeError(f"there is no table {self._database}.{name}: start the session again, it creates its tables") from error
+        return self._tables[name]
+
+
+def _newest(rows: pa.Table, key: str) -> pa.Table:
+    """One row a key: that of the highest revision, the others' order kept."""
+    best: dict[Any, tuple[int, int]] = {}
+    for index, (identity, revision) in enumerate(zip(rows[key].to_pylist(), rows["revision"].to_pylist(), strict=True)):
+        best[identity] = max(best.get(identity, (-1, -1)), (revision, index))
+    return rows.take(sorted(index for _, index in best.values()))
+
+
+def _superseded(table: Table, rows: pa.Table, key: str) -> str | None:
+    """The filter of rows that a revision replaces; time and symbol let Iceberg skip nearly every file."""
+    revised = rows.filter(pc.greater(rows["revision"], 0))
+    if revised.num_rows == 0:
+        return None
+    times = pc.min_max(revised[table.time]).as_py()
+    return (
+        f"{key} in ({_words(revised[key])}) and symbol in ({_words(revised['symbol'])})"
+        f" and {table.time} >= '{times['min'].isoformat()}' and {table.time} <= '{times['max'].isoformat()}'"
+    )
+
+
+def _words(column: pa.ChunkedArray) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(set(column.to_pylist())))
+
+
+def _create_buckets(settings: Settings) -> None:
+    store = clients.client("s3", settings)
+    for bucket in (settings.lake.bucket, settings.lake.raw_bucket):
+        with clients.translating(f"creating the S3 bucket {bucket}", settings):
+            try:
+                _create_bucket(store, bucket, settings.aws.region)
+            except (store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
+                continue
+
+
+def _create_bucket(store: Any, bucket: str, region: str) -> None:
+    if region == "us-east-1":  # the one region that refuses to be named
+        store.create_bucket(Bucket=bucket)
+    else:
+        store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})

@@ -1,0 +1,55 @@
+"""Findings as Arrow rows of their tables, money exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from ctc.aws.columns import arrow_schema
+from ctc.errors import LakeError
+from ctc.model import Alert, Bar, Spread
+from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
+
+
+def rows_of_alerts(alerts: Iterable[Alert]) -> pa.Table:
+    """`anomalies`: `timestamp` is the event time, `rule` the name after the dot (`whale.split` is `split`)."""
+    return _table(ANOMALIES, map(_anomaly, alerts))
+
+
+def rows_of_bars(bars: Iterable[Bar]) -> pa.Table:
+    """`volume_aggregates`, one row a closed bar."""
+    return _table(VOLUME_AGGREGATES, map(msgspec.structs.asdict, bars))
+
+
+def rows_of_spreads(spreads: Iterable[Spread]) -> pa.Table:
+    """`spreads`, one row a closed window."""
+    return _table(SPREADS, map(msgspec.structs.asdict, spreads))
+
+
+def _anomaly(alert: Alert) -> dict[str, Any]:
+    values = msgspec.structs.asdict(alert)
+    values["timestamp"] = values["event_time"]
+    values["rule"] = alert.rule.rpartition(".")[2]
+    return values
+
+
+def _table(table: Table, rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """The table's columns by name. Raises LakeError for a value that its column can't hold exactly."""
+    listed = list(rows)
+    schema = arrow_schema(table)
+    arrays = [_column(table, field, [row[field.name] for row in listed]) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(table: Table, field: pa.Field, values: list[Any]) -> pa.Array:
+    try:
+        if None in values and not field.nullable:
+            raise LakeError(f"{table.name}.{field.name} is required, but a row has none; correct what made the row")
+        return pa.array(values, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        worst = max((v for v in values if isinstance(v, Decimal)), key=abs, default=None)
+        raise LakeError(f"{table.name}.{field.name} can't hold a value exactly (largest: {worst}): {error}") from error
