@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 import msgspec
 import zstandard
 
-from ctc.model import Heartbeat, Reject, Trade
+from ctc.model import EXACT, Heartbeat, Reject, Trade
 
 MAX_UNPACKED = 64 << 20
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -63,6 +63,10 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
         lines: list[Line] = list(_TRADES.decode_lines(text))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return [_read_line(line, symbols) for line in _split(text)]
+    if all(
+        [(symbols is None or line.symbol in symbols) and _storable(line) for line in lines]  # type: ignore[union-attr] # noqa: C419
+    ):
+        return lines
     return [_judge(line, symbols) or line for line in lines]
 
 
@@ -97,40 +101,35 @@ def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Lin
 
 
 _ZERO = Decimal(0)
-_LIMIT = Decimal(10) ** 20  # what decimal(38,18) holds
+_LIMIT = Decimal(10) ** 20  # beyond what decimal(38,18) holds
+_SCALE = Decimal(1).scaleb(-18)
+_CHECKING = Context(prec=EXACT.prec, traps=[Inexact, InvalidOperation])
 
 
 def _judge(line: Line, symbols: frozenset[str] | None, raw: bytes | None = None) -> Reject | None:
     """The Reject of a trade that breaks a validity rule, else None."""
-    if not isinstance(line, Trade):
+    if not isinstance(line, Trade) or ((symbols is None or line.symbol in symbols) and _storable(line)):
         return None
-    if _ZERO < line.price < _LIMIT and _ZERO < line.quantity < _LIMIT and (symbols is None or line.symbol in symbols):
-        if _storable(line):
-            return None
     reasons = tuple(_faults(line, symbols))
     return Reject(category="invalid", reasons=reasons, raw=raw if raw is not None else encode_line(line))
 
 
 def _storable(trade: Trade) -> bool:
-    return (
-        _ZERO < trade.quote_volume < _LIMIT
-        and trade.timestamp.tzinfo is not None
-        and trade.ingestion_timestamp.tzinfo is not None
-        and 0 <= trade.trade_id < 1 << 63
-    )
+    """Whether price, quantity and quote volume are above zero and fit decimal(38,18); one sum tells the size and scale of all."""
+    price, quantity, volume = trade.price, trade.quantity, trade.quote_volume
+    try:
+        total = _CHECKING.add(_CHECKING.add(price, quantity), volume)
+        return price > _ZERO and quantity > _ZERO and volume > _ZERO and total < _LIMIT and not _CHECKING.remainder(total, _SCALE)
+    except (Inexact, InvalidOperation):
+        return False
 
 
 def _faults(trade: Trade, symbols: frozenset[str] | None) -> Iterator[str]:
-    for name in ("price", "quantity", "quote_volume"):
-        value: Decimal = getattr(trade, name)
-        if not value > _ZERO:
-            yield f"{name} is not above zero"
-        elif value >= _LIMIT:
-            yield f"{name} is beyond decimal(38,18)"
     if symbols is not None and trade.symbol not in symbols:
         yield "symbol is not in the allowed list"
-    for name in ("timestamp", "ingestion_timestamp"):
-        if getattr(trade, name).tzinfo is None:
-            yield f"{name} has no time zone"
-    if not 0 <= trade.trade_id < 1 << 63:
-        yield "trade_id is not a 63-bit number"
+    for name in ("price", "quantity", "quote_volume"):
+        value: Decimal = getattr(trade, name)
+        if not value.is_finite() or value <= _ZERO:
+            yield f"{name} is not above zero"
+        elif value >= _LIMIT or -int(value.as_tuple().exponent) > 18:
+            yield f"{name} does not fit decimal(38,18)"

@@ -9,15 +9,20 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
-from typing import Literal
+from hashlib import sha1
+from typing import Annotated, Literal
 
 import msgspec
 
 Side = Literal["buy", "sell"]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+TradeId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Kind = Literal["trade", "aggTrade", "match"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAMESPACE = uuid.UUID("c7a1c0de-0000-5000-8000-c0a77a11ca9e")
+_NAMESPACE_BYTES = NAMESPACE.bytes
+_VARIANT = {digit: f"{int(digit, 16) & 3 | 8:x}" for digit in "0123456789abcdef"}
 # Wide enough that sums and products of prices and amounts never round; ratios are rounded once, at the end.
 EXACT = Context(prec=76)
 
@@ -47,13 +52,13 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     native_symbol: str
     quote_currency: str
     kind: str
-    trade_id: int
+    trade_id: TradeId
     price: Decimal
     quantity: Decimal
     quote_volume: Decimal
     side: Side
-    timestamp: datetime
-    ingestion_timestamp: datetime
+    timestamp: Moment
+    ingestion_timestamp: Moment
     raw_event_payload: str
 
     @property
@@ -70,7 +75,7 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     native_symbol: str
     kind: str
     connected: bool
-    last_id: int | None
+    last_id: TradeId | None
 
     @property
     def space(self) -> str:
@@ -84,7 +89,7 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     `peg` is the last USDT-USD price the producer had seen, in USD per USDT. `final` marks a session's last one.
     """
 
-    heartbeat: datetime
+    heartbeat: Moment
     symbol: str
     producer: str
     venues: tuple[VenueMark, ...]
@@ -114,8 +119,12 @@ def id_space(exchange: str, market: str, native_symbol: str, kind: str) -> str:
 
 
 def event_id(space: str, trade_id: int) -> str:
-    """The same print has the same id, whoever reads it and however often."""
-    return str(uuid.uuid5(NAMESPACE, f"{space}|{trade_id}"))
+    """The same print has the same id, whoever reads it and however often: `uuid5(NAMESPACE, "space|id")`.
+
+    Spelt out because the standard library's objects cost 2.6 us of the 9 us that a frame takes; a test compares the two.
+    """
+    text = sha1(_NAMESPACE_BYTES + f"{space}|{trade_id}".encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=False):

@@ -1,0 +1,92 @@
+"""The Spark session: versions, catalog, state store and quiet logs in one place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from ctc.settings import ROOT, Settings
+
+# Spark 4.1 is the newest with an Iceberg runtime, and what emr-spark-8.1.0 runs (DESIGN.md).
+PACKAGES = (
+    "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0",
+    "org.apache.iceberg:iceberg-aws-bundle:1.11.0",
+)
+CATALOG = "lake"
+IVY = ROOT / ".tools" / "ivy"
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+
+def build_session(settings: Settings, app: str, state: Path) -> SparkSession:
+    """A session with the lake's catalog as `lake`; on EMR the master and the jars are the cluster's."""
+    builder = SparkSession.builder.appName(app)
+    for key, value in {**_engine(settings, state), **_catalog(settings)}.items():
+        builder = builder.config(key, value)
+    if settings.spark.master:
+        for key, value in _local(settings, state).items():
+            builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _engine(settings: Settings, state: Path) -> dict[str, str]:
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+        "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.sql.streaming.numRecentProgressUpdates": "20",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    }
+
+
+def _local(settings: Settings, state: Path) -> dict[str, str]:
+    return {
+        "spark.master": settings.spark.master,
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.jars.packages": ",".join(PACKAGES),
+        "spark.jars.ivy": str(IVY),
+        "spark.pyspark.python": sys.executable,
+        "spark.pyspark.driver.python": sys.executable,
+        "spark.local.dir": str(state / "spark"),
+        "spark.sql.warehouse.dir": str(state / "spark" / "warehouse"),
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC -Daws.accessKeyId=test -Daws.secretAccessKey=test -Dderby.system.home={state / 'spark'}",
+    }
+
+
+def _catalog(settings: Settings) -> dict[str, str]:
+    prefix = f"spark.sql.catalog.{CATALOG}"
+    config = {
+        prefix: "org.apache.iceberg.spark.SparkCatalog",
+        f"{prefix}.warehouse": f"s3://{settings.lake.bucket}/warehouse",
+        f"{prefix}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        f"{prefix}.client.region": settings.aws.region,
+        f"{prefix}.cache-enabled": "true",
+        f"{prefix}.s3.preload-client-enabled": "true",
+    }
+    if settings.lake.catalog == "glue":
+        config[f"{prefix}.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
+    else:
+        config |= {f"{prefix}.type": "rest", f"{prefix}.uri": settings.lake.catalog_uri}
+    if settings.aws.endpoint:
+        config |= {
+            f"{prefix}.s3.endpoint": settings.aws.endpoint,
+            f"{prefix}.s3.path-style-access": "true",
+            f"{prefix}.s3.access-key-id": "test",
+            f"{prefix}.s3.secret-access-key": "test",
+            f"{prefix}.glue.endpoint": settings.aws.endpoint,
+        }
+    return config
