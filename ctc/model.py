@@ -121,7 +121,7 @@ def id_space(exchange: str, market: str, native_symbol: str, kind: str) -> str:
 def event_id(space: str, trade_id: int) -> str:
     """The same print has the same id, whoever reads it and however often: `uuid5(NAMESPACE, "space|id")`.
 
-    Spelt out because the standard library's objects cost 2.6 us of the 9 us that a frame takes; a test compares the two.
+    Spelt out because the standard library's way takes 4.0 us, this one 1.3, of about 9 us a frame; a test compares the two.
     """
     text = sha1(_NAMESPACE_BYTES + f"{space}|{trade_id}".encode(), usedforsecurity=False).hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"

@@ -1,0 +1,23 @@
+"""The exchanges by name. To add one: a module with a subclass of `Exchange`, a line here, and a recording in tests/fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ctc.errors import ConfigError
+from ctc.exchanges.base import Exchange, Reading
+from ctc.exchanges.binance import Binance
+from ctc.exchanges.coinbase import Coinbase
+
+EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase}
+
+
+def exchange(name: str, symbols: Mapping[str, str] | None = None, market: str = "spot") -> Exchange:
+    """The reader of an exchange; `symbols` maps native names to canonical ones. Raises ConfigError for an unknown name."""
+    found = EXCHANGES.get(name)
+    if found is None:
+        raise ConfigError(f"there is no exchange {name!r}; choose one of: {', '.join(sorted(EXCHANGES))}")
+    return found(symbols, market)
+
+
+__all__ = ["EXCHANGES", "Binance", "Coinbase", "Exchange", "Reading", "exchange"]
