@@ -1,0 +1,156 @@
+"""A session's processes: started on a leash, logged to a file, stopped in order; and the state folder's lock.
+
+A child is in a session of its own, so Ctrl-C in the terminal reaches only the parent, which decides; and it ends with its
+parent whatever happens (`ctc.leash`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ctc import leash
+from ctc.errors import SessionError
+from ctc.settings import child_environment
+
+HOST = "127.0.0.1"
+_TAIL_BYTES = 16_384
+
+
+class Child:
+    """A running process of the session; `spawn` makes one."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], line: int, log: Path, log_start: int) -> None:
+        self.name = name
+        self.pid = process.pid
+        self.log = log
+        self._process = process
+        self._line: int | None = line
+        self._log_start = log_start
+
+    def poll(self) -> int | None:
+        """The exit status once it has ended (negative: the signal), else None."""
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Like `poll`, after waiting up to `timeout` seconds for the end."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        status = self._process.returncode
+        if status is not None and self._line is not None:
+            self._signal_group(signal.SIGKILL)  # what it left behind, such as a JVM
+            os.close(self._line)
+            self._line = None
+        return status
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """Ask it to end, then after `timeout` seconds end it and all it started. Returns the exit status.
+
+        Only the process itself gets SIGTERM: a Spark driver needs its JVM to stop in order.
+        """
+        if self.poll() is None:
+            self._process.terminate()
+            self.wait(timeout)
+        return self.kill()
+
+    def kill(self) -> int:
+        """End it and all it started, now. Returns the exit status."""
+        if self.poll() is None:
+            self._signal_group(signal.SIGKILL)
+        status = self.wait()
+        assert status is not None  # noqa: S101 - wait() without a timeout returns only then
+        return status
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines that it has logged since its start, for a message."""
+        with self.log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, size - _TAIL_BYTES))
+            text = log.read().decode(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _signal_group(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+def spawn(
+    name: str,
+    command: Sequence[str],
+    state: Path,
+    *,
+    python: Path | str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
+    """Start `python -m COMMAND...` for the session in `state`, logging to `STATE/logs/NAME.log` (appended).
+
+    `command` begins with a module's name or a file ending in .py. It runs in the state folder, so pass absolute paths.
+    """
+    state = state.resolve()
+    log = state / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    reading, line = os.pipe()  # not inheritable: no other child can hold the line
+    try:
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                [str(python), leash.__file__, str(reading), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=state,
+                env=child_environment(state, environment),
+                start_new_session=True,
+                pass_fds=(reading,),
+            )
+            return Child(name, process, line, log, out.tell())
+    except BaseException:
+        os.close(line)
+        raise
+    finally:
+        os.close(reading)
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is not "in use"
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def locked(state: Path) -> Iterator[None]:
+    """Hold the state folder for one session; SessionError names the process that has it."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise SessionError(
+                f"a session already runs on {state} (pid {holder}): stop it, or choose another folder with --state"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+        lock.truncate(0)

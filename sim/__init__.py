@@ -1,0 +1,1 @@
+"""The seeded market, the exchange simulator, the embedded emulator and the scorecard."""
