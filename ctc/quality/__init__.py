@@ -1,0 +1,1 @@
+"""What is kept of a symbol's log, what is dropped, and why."""
