@@ -1,0 +1,155 @@
+"""SQL over the lake without Spark: DuckDB reads the Iceberg tables where they lie."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import duckdb
+import pyarrow as pa
+
+from ctc.aws import clients
+from ctc.aws.lakehouse import table_finder
+from ctc.errors import ConfigError, LakeError, SetupError
+from ctc.settings import Settings
+
+EXTENSIONS = ("httpfs", "avro", "iceberg")  # each needs the ones before it
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,  # nothing is fetched at run time: the extensions are wheels
+    "autoload_known_extensions": False,
+    "enable_http_metadata_cache": True,  # Iceberg's files never change
+}
+_EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s*(\([^)]*\))?", re.IGNORECASE)
+_USERS_FAULT = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.OutOfRangeException,
+    duckdb.SyntaxException,
+)
+
+
+class LakeReader:
+    """Every table of the session's database by name (`raw_trades`, ...), as of now at each query; read only.
+
+    Safe to share between threads. A table without a snapshot reads as empty.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._find = table_finder(settings)
+        self._connection = _connect(settings)
+        self._views: dict[str, str] = {}
+        self._secret = ""
+        self._lock = threading.Lock()
+
+    def tables(self) -> list[str]:
+        """The names that can be asked for, sorted."""
+        return sorted(self._find())
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """The rows of one SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN; `$name` in it is `parameters["name"]`.
+
+        Decimals keep every digit. Raises ConfigError for SQL that can't be run, LakeError when the lake can't be read.
+        """
+        check_read_only(sql)
+        names = self._refresh()
+        try:
+            with self._connection.cursor() as cursor:
+                return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
+        except _USERS_FAULT as error:
+            raise ConfigError(f"{_first_line(error)}\nTables: {', '.join(names) or 'none'}") from error
+        except duckdb.Error as error:
+            raise LakeError(f"the lake at {self._where()} can't be read: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        """Let go of the connection; the reader is of no use afterwards."""
+        self._connection.close()
+
+    def _refresh(self) -> list[str]:
+        """Point each view at its table's newest metadata."""
+        locations = self._find()
+        with self._lock:
+            self._sign()
+            for name, location in locations.items():
+                if self._views.get(name) != location:
+                    self._point(name, location)
+        return sorted(locations)
+
+    def _sign(self) -> None:
+        """Renew DuckDB's keys when the credential chain has new ones; an emulator's never change."""
+        if self._secret and self._settings.aws.endpoint:
+            return
+        if (secret := _secret(self._settings)) != self._secret:
+            self._connection.execute(secret)
+            self._secret = secret
+
+    def _point(self, name: str, location: str) -> None:
+        view, path = name.replace('"', '""'), location.replace("'", "''")
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"create or replace view \"{view}\" as select * from iceberg_scan('{path}')")
+        except duckdb.Error as error:
+            raise LakeError(f"the table {name} at {location} can't be read: {_first_line(error)}") from error
+        self._views[name] = location
+
+    def _where(self) -> str:
+        return self._settings.aws.endpoint or self._settings.aws.region
+
+
+def check_read_only(sql: str) -> None:
+    """Raise ConfigError unless the text is one statement that only reads."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise ConfigError(f"this is not SQL that can be run: {_first_line(error)}") from error
+    if len(statements) != 1:
+        raise ConfigError(f"give one SQL statement, not {len(statements)}")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        return check_read_only(_EXPLAIN.sub("", statements[0].query, count=1))
+    if kind != duckdb.StatementType.SELECT:
+        raise ConfigError(f"the lake is read only here: use SELECT, WITH, DESCRIBE, SHOW or EXPLAIN, not {kind.name}")
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config=_CONFIG)
+    for name in EXTENSIONS:
+        folder = files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}"
+        try:
+            connection.load_extension(str(folder / f"{name}.duckdb_extension"))
+        except duckdb.Error as error:
+            raise SetupError(
+                f"DuckDB {duckdb.__version__} can't load its {name} extension; run `make setup`: {_first_line(error)}"
+            ) from error
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _secret(settings: Settings) -> str:
+    """The statement that gives DuckDB the keys that boto3 would use now."""
+    region = settings.aws.region
+    url = clients.endpoint("s3", settings)
+    if url is None:
+        found = boto3.session.Session(region_name=region).get_credentials()
+        if found is None:
+            raise SetupError("no AWS credentials to read the lake with; run `aws configure`, or choose a profile with an emulator")
+        keys = found.get_frozen_credentials()
+        words = {"key_id": keys.access_key, "secret": keys.secret_key, "session_token": keys.token or ""}
+    else:
+        dummy, parts = clients.credentials(settings), urlsplit(url)
+        words = {"key_id": dummy["aws_access_key_id"], "secret": dummy["aws_secret_access_key"]}
+        words |= {"endpoint": parts.netloc, "url_style": "path", "use_ssl": str(parts.scheme == "https").lower()}
+    listed = ", ".join(f"{name} '{value}'" for name, value in words.items() if value)
+    return f"create or replace secret lake (type s3, region '{region}', {listed})"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n\n")[0]
