@@ -1,0 +1,55 @@
+# Everything a developer or CI runs. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup sim live test check bench format lock clean clean-all
+SHELL := /bin/sh
+BIN := .venv/bin
+ARGS ?=
+
+# The first Python here that the project runs on; `make PYTHON=/path/to/python3.12 setup` says otherwise.
+usable = $(shell $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $(1))
+PYTHON ?= $(or $(call usable,python3),$(call usable,python3.13),$(call usable,python3.12),$(call usable,python3.11))
+
+# The Java that `make setup` found or fetched, for tests that start Spark themselves.
+export JAVA_HOME = $(or $(wildcard $(CURDIR)/.tools/java/home),$(shell echo "$$JAVA_HOME"))
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make the locked environments in .venv and .tools (does nothing when they are up to date)
+	@$(or $(PYTHON),echo >&2 "setup: Python 3.11, 3.12 or 3.13 is needed: install one, or name it with PYTHON=/path/to/python3"; false) scripts/setup.py
+
+sim: setup ## Run the demo session; ARGS="--exit --report r.json" passes options on
+	@$(BIN)/ctc sim $(ARGS)
+
+live: setup ## Watch the real exchanges, with the embedded emulator
+	@$(BIN)/ctc live $(ARGS)
+
+test: setup ## Run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## The quick part: format, lint, types, import rules, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not emulator and not spark and not browser" $(ARGS)
+
+bench: setup ## Measure throughput and latency on this machine
+	$(BIN)/python scripts/bench.py $(ARGS)
+
+format: setup ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+COMPILE = .tools/uv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
+lock: setup ## Resolve the three lock files anew, after a change in pyproject.toml or *.in
+	$(COMPILE) pyproject.toml --group dev -o requirements.lock
+	$(COMPILE) emulator.in -o emulator.lock
+	$(COMPILE) bootstrap.in -o bootstrap.lock
+
+clean: ## Remove sessions and caches
+	rm -rf .ctc .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find ctc sim jobs tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-all: clean ## Remove the environments too
+	rm -rf .venv .tools
