@@ -1,0 +1,188 @@
+"""The first half of the reference of docs/FOLDS.md: which lines count, and where the clock stood at each.
+
+Written from the page alone and the plain way (sets of ids, lists of everything), so that it can be read beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ctc.model import Heartbeat, Position, Reject, Trade, to_us
+from ctc.quality.dedup import is_dense
+from ctc.settings import Settings
+
+SECOND = 1_000_000
+REMEMBERED = 3600 * SECOND
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A unique trade, and the clock as it was when the trade came."""
+
+    position: Position
+    trade: Trade
+    us: int
+    clock: int | None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A heartbeat that counts, and the clock before and after it."""
+
+    heartbeat: Heartbeat
+    us: int
+    before: int | None
+    clock: int
+
+
+@dataclass
+class Timeline:
+    """Everything that the detectors see, in order, and what was counted on the way."""
+
+    events: list[Taken | Counted] = field(default_factory=list)
+    gaps: list[tuple[str, int, int]] = field(default_factory=list)
+    trades: int = 0
+    duplicates: int = 0
+    clock: int | None = None
+
+
+@dataclass
+class _Space:
+    """A dense id space: what was seen, what was declared lost, what heartbeats named."""
+
+    named: int  # the first last_id that a heartbeat named; meaningless before `need`
+    seen: set[int] = field(default_factory=set)
+    lost: list[Range] = field(default_factory=list)
+    lowest: int | None = None
+    need: int | None = None
+    checked: int | None = (
+        None  # every id from base to here is seen or lost (only saves time)
+    )
+
+    @property
+    def base(self) -> int:
+        return self.named if self.lowest is None else self.lowest
+
+    def see(self, trade_id: int) -> None:
+        self.seen.add(trade_id)
+        if self.lowest is None or trade_id < self.lowest:
+            self.lowest = trade_id
+            self.checked = None
+
+    def name(self, last_id: int) -> None:
+        if self.need is None:
+            self.named = last_id
+        self.need = last_id if self.need is None else max(self.need, last_id)
+
+    def whole(self) -> bool:
+        if self.need is None:
+            return True
+        at = self.base - 1 if self.checked is None else self.checked
+        while at < self.need:
+            if at + 1 in self.seen:
+                at += 1
+            elif (end := self._lost_until(at + 1)) is not None:
+                at = end
+            else:
+                break
+        self.checked = at
+        return at >= self.need
+
+    def missing(self) -> list[Range]:
+        """The maximal ranges from `base` to `need` that were neither seen nor declared lost."""
+        if self.need is None:
+            return []
+        found, at = [], self.base
+        for first, last in sorted([(one, one) for one in self.seen] + self.lost):
+            if first > self.need:
+                break
+            if first > at:
+                found.append((at, first - 1))
+            at = max(at, last + 1)
+        if at <= self.need:
+            found.append((at, self.need))
+        return found
+
+    def _lost_until(self, trade_id: int) -> int | None:
+        return next(
+            (last for first, last in self.lost if first <= trade_id <= last), None
+        )
+
+
+def timeline(
+    log: Iterable[tuple[Position, Trade | Heartbeat | Reject]], settings: Settings
+) -> Timeline:
+    """Unique trades and counting heartbeats of one symbol's log, in the order in which they take effect."""
+    walk = _Walk(settings.folds.hole_patience_s * SECOND)
+    for position, line in sorted(log, key=lambda entry: entry[0]):
+        if isinstance(line, Trade):
+            walk.trade(position, line)
+        elif isinstance(line, Heartbeat):
+            walk.heartbeat(line)
+    return walk.out
+
+
+class _Walk:
+    """One pass over the log."""
+
+    def __init__(self, patience: int) -> None:
+        self.out = Timeline()
+        self.patience = patience
+        self.spaces: dict[str, _Space] = {}
+        self.stamps: dict[tuple[str, int], int] = {}
+        self.waiting: list[Heartbeat] = []
+
+    def trade(self, position: Position, trade: Trade) -> None:
+        us = to_us(trade.timestamp)
+        if self._is_new(trade.space, trade.trade_id, us):
+            self.out.trades += 1
+            self.out.events.append(Taken(position, trade, us, self.out.clock))
+        else:
+            self.out.duplicates += 1
+        self._count_waiting()
+
+    def _is_new(self, name: str, trade_id: int, us: int) -> bool:
+        if is_dense(name):
+            space = self.spaces.setdefault(name, _Space(0))
+            new = trade_id not in space.seen
+            if new:
+                space.see(trade_id)
+            return new
+        now = us if self.out.clock is None else self.out.clock
+        stamp = self.stamps.get((name, trade_id))
+        if stamp is not None and now - stamp < REMEMBERED:
+            return False
+        self.stamps[(name, trade_id)] = now
+        return True
+
+    def heartbeat(self, heartbeat: Heartbeat) -> None:
+        self.waiting.append(heartbeat)
+        for venue in heartbeat.venues:
+            if venue.last_id is not None and is_dense(venue.space):
+                self.spaces.setdefault(venue.space, _Space(0)).name(venue.last_id)
+        self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        if not self.waiting:
+            return
+        if not all(space.whole() for space in self.spaces.values()):
+            times = [to_us(heartbeat.heartbeat) for heartbeat in self.waiting]
+            if max(times) - times[0] < self.patience:
+                return
+            self._declare_lost()
+        for heartbeat in sorted(self.waiting, key=lambda one: one.heartbeat):
+            self._count(heartbeat)
+        self.waiting = []
+
+    def _declare_lost(self) -> None:
+        for name, space in sorted(self.spaces.items()):
+            for first, last in space.missing():
+                space.lost.append((first, last))
+                self.out.gaps.append((name, first, last))
+
+    def _count(self, heartbeat: Heartbeat) -> None:
+        us, before = to_us(heartbeat.heartbeat), self.out.clock
+        self.out.clock = us if before is None else max(before, us)
+        self.out.events.append(Counted(heartbeat, us, before, self.out.clock))
