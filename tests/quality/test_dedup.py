@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctc.model import Heartbeat, Trade, VenueMark, event_id
-from ctc.quality import dedup
+from ctc.quality import dedup, ids
 from ctc.quality.dedup import Deduplicator, Gap, IdSpace, is_dense
 
 START = datetime(2024, 8, 8, tzinfo=UTC)
@@ -56,9 +56,9 @@ def test_is_dense_is_true_of_the_known_spot_venues_only(space: str, dense: bool)
 
 
 @given(IDS)
-def test_id_space_equals_a_plain_set(ids: list[int]) -> None:
+def test_id_space_equals_a_plain_set(numbers: list[int]) -> None:
     space, plain = IdSpace.empty(), set[int]()
-    for number in ids:
+    for number in numbers:
         assert space.add(number) is (number not in plain)
         plain.add(number)
     known = {n for a, b in zip(space.known.starts, space.known.ends, strict=True) for n in range(a, b + 1)}
@@ -99,7 +99,7 @@ def test_id_space_missing_and_lost_equal_plain_sets(before: list[int], named: li
 
 
 def test_id_space_fills_the_lowest_hole_past_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup, "MAX_INTERVALS", 3)
+    monkeypatch.setattr(ids, "MAX_INTERVALS", 3)
     space = IdSpace.empty()
     for number in (1, 3, 5, 7):
         assert space.add(number)
@@ -109,11 +109,11 @@ def test_id_space_fills_the_lowest_hole_past_its_cap(monkeypatch: pytest.MonkeyP
 
 
 @given(IDS)
-def test_deduplicator_keeps_each_trade_once_however_often_it_is_sent(ids: list[int]) -> None:
+def test_deduplicator_keeps_each_trade_once_however_often_it_is_sent(numbers: list[int]) -> None:
     kept = Deduplicator("BTC-USDT", 15)
-    assert [kept.feed(trade(n)) for n in ids].count(True) == len(set(ids))
-    assert not any(kept.feed(trade(n)) for n in ids)
-    assert kept.state.duplicates == 2 * len(ids) - len(set(ids))
+    assert [kept.feed(trade(n)) for n in numbers].count(True) == len(set(numbers))
+    assert not any(kept.feed(trade(n)) for n in numbers)
+    assert kept.state.duplicates == 2 * len(numbers) - len(set(numbers))
 
 
 def test_deduplicator_heartbeat_counts_at_once_when_nothing_is_missing() -> None:
@@ -151,11 +151,11 @@ def test_deduplicator_needs_the_first_named_id_where_no_trade_was_seen() -> None
 
 
 def test_deduplicator_remembers_sparse_ids_for_an_hour_of_the_clock() -> None:
-    sparse = {"exchange": "hyperliquid", "market": "perpetual"}
-    kept = fed(beat(0, None, **sparse), trade(3, **sparse), beat(3599, 99, **sparse))
-    assert not kept.feed(trade(3, **sparse))
-    kept.feed(beat(3600, 99, **sparse))
-    assert kept.feed(trade(3, **sparse))
+    sparse = trade(3, 0, "hyperliquid", "perpetual")
+    kept = fed(beat(0, None), sparse, beat(3599, 99, "hyperliquid"))
+    assert not kept.feed(sparse)
+    kept.feed(beat(3600, 99, "hyperliquid"))
+    assert kept.feed(sparse)
 
 
 def test_deduplicator_measures_the_hour_by_the_trades_themselves_while_no_heartbeat_counted() -> None:
