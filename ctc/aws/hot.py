@@ -1,0 +1,141 @@
+"""The hot tables in DynamoDB: their definitions, and what both stores share (times as keys, expiry, paging).
+
+`alerts`: key `alert_id`; indexes `by_time`, `by_symbol`, `by_type`, each a bucket of time (an hour) and the sort key
+`detected` (`detected_at#alert_id`). `metrics`: key `symbol` (the partition) and `item`. Every partition and index bucket
+holds an hour at most, since a Query on the emulator costs with what the bucket holds (DESIGN, Facts). Items are whole
+documents (`doc`, JSON with exact numbers) beside their keys: DynamoDB's own numbers end at 38 digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from ctc.aws.clients import client, translating
+from ctc.errors import StoreError
+from ctc.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+BUCKET = len("2026-01-15T12")
+INDEXES = {"by_time": "time_bucket", "by_symbol": "symbol_bucket", "by_type": "type_bucket"}
+TTL = "expires_at"
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def wall_clock() -> datetime:
+    """The machine's time; only for TTLs."""
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as text that sorts like time: fixed width, UTC, microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def bucket(moment: datetime) -> str:
+    """The hour a moment falls in, as in `2026-01-15T12`."""
+    return stamp(moment)[:BUCKET]
+
+
+def hours(first: datetime, last: datetime) -> list[str]:
+    """Every hour from `first`'s to `last`'s, oldest first."""
+    start = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    count = int((last - start) / timedelta(hours=1)) + 1
+    return [bucket(start + timedelta(hours=n)) for n in range(count)]
+
+
+def expiry(wall: datetime, settings: Settings) -> int:
+    """When an item written at `wall` may go, in epoch seconds."""
+    return int((wall + timedelta(hours=settings.tables.ttl_hours)).timestamp())
+
+
+def alive(item: dict[str, Any], wall: datetime) -> bool:
+    """False for what has expired but was not yet removed: DynamoDB may take days to."""
+    return TTL not in item or int(item[TTL]["N"]) > wall.timestamp()
+
+
+def query(dynamo: DynamoDBClient, **request: Any) -> Iterator[dict[str, Any]]:
+    """Every item of a Query, page by page, as the caller goes on."""
+    while True:
+        answer = dynamo.query(**request)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def create_tables(settings: Settings) -> None:
+    """Make `alerts` and `metrics` where they are missing; returns when both can be used.
+
+    Raises StoreError when a table of that name is there with other keys.
+    """
+    dynamo = client("dynamodb", settings)
+    with translating("creating the DynamoDB tables", settings):
+        for definition in definitions(settings):
+            _create(dynamo, definition)
+        for definition in definitions(settings):
+            dynamo.get_waiter("table_exists").wait(TableName=definition["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            _expire(dynamo, definition["TableName"])
+
+
+def definitions(settings: Settings) -> list[dict[str, Any]]:
+    """CreateTable's arguments for both tables."""
+    attributes = ["alert_id", "detected", *INDEXES.values()]
+    alerts = {
+        "TableName": settings.tables.alerts,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [_text(name) for name in attributes],
+        "KeySchema": _keys("alert_id"),
+        "GlobalSecondaryIndexes": [
+            {"IndexName": name, "KeySchema": _keys(key, "detected"), "Projection": {"ProjectionType": "ALL"}}
+            for name, key in INDEXES.items()
+        ],
+    }
+    metrics = {
+        "TableName": settings.tables.metrics,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [_text("symbol"), _text("item")],
+        "KeySchema": _keys("symbol", "item"),
+    }
+    return [alerts, metrics]
+
+
+def _text(name: str) -> dict[str, str]:
+    return {"AttributeName": name, "AttributeType": "S"}
+
+
+def _keys(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
+
+
+def _create(dynamo: DynamoDBClient, definition: dict[str, Any]) -> None:
+    name = definition["TableName"]
+    try:
+        dynamo.create_table(**definition)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise
+        found = dynamo.describe_table(TableName=name)["Table"]
+        indexes = {index["IndexName"] for index in found.get("GlobalSecondaryIndexes", [])}
+        wanted = {index["IndexName"] for index in definition.get("GlobalSecondaryIndexes", [])}
+        if _shape(found["KeySchema"]) != _shape(definition["KeySchema"]) or not wanted <= indexes:
+            raise StoreError(f"table {name} is there with other keys or indexes: delete it, or set another name in [tables]") from error
+
+
+def _shape(schema: Any) -> set[tuple[str, str]]:
+    return {(key["AttributeName"], key["KeyType"]) for key in schema}
+
+
+def _expire(dynamo: DynamoDBClient, name: str) -> None:
+    state = dynamo.describe_time_to_live(TableName=name)["TimeToLiveDescription"].get("TimeToLiveStatus")
+    if state not in ("ENABLED", "ENABLING"):
+        dynamo.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL})
+
+
+Wall = Callable[[], datetime]

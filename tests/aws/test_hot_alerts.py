@@ -1,0 +1,186 @@
+"""The contract of an alert store, over the fake and the emulator alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from fakes_hot import MemoryAlerts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from samples_hot import NOON, an_alert
+
+from ctc.aws.alerts import DynamoAlerts
+from ctc.aws.hot import create_tables
+from ctc.model import Alert
+from ctc.ports import AlertStore
+from ctc.settings import Settings
+
+
+class Wall:
+    """A wall clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.fromisoformat("2030-01-01T00:00:00+00:00")
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest, wall: Wall) -> AlertStore:
+    if request.param == "memory":
+        return MemoryAlerts(wall=wall)
+    own: Settings = request.getfixturevalue("emulator")
+    create_tables(own)
+    return DynamoAlerts(own, wall)
+
+
+def ids(alerts: list[Alert]) -> list[int]:
+    return [int(alert.alert_id.replace("-", ""), 16) for alert in alerts]
+
+
+def page(store: AlertStore, **filters: object) -> tuple[list[int], bool]:
+    found = store.page(**({"now": NOON, "type": None, "symbol": None, "since": None, "limit": 50} | filters))  # type: ignore[arg-type]
+    return ids(found.alerts), found.has_more
+
+
+def test_alert_comes_back_exactly(store: AlertStore) -> None:
+    alert = an_alert(
+        1,
+        price=Decimal("0.000000000000000001"),
+        quote_volume=Decimal("12345678901234567890.123456789012345678901234567890"),
+        z_score=Decimal("-3.00000000"),
+        detected_at=NOON.replace(microsecond=1),
+        message='quotes " and 🐋',
+    )
+    store.put([alert])
+    assert store.get(alert.alert_id) == alert
+    assert str(store.get(alert.alert_id).z_score) == "-3.00000000"  # type: ignore[union-attr]
+
+
+def test_alert_that_is_not_there_is_none(store: AlertStore) -> None:
+    assert store.get("nobody") is None
+
+
+def test_put_keeps_the_highest_revision(store: AlertStore) -> None:
+    early, done = an_alert(1, revision=0), an_alert(1, revision=1, message="completed")
+    store.put([done])
+    store.put([early])
+    assert store.get(early.alert_id) == done
+
+
+def test_put_of_one_revision_twice_changes_nothing(store: AlertStore) -> None:
+    store.put([an_alert(1)])
+    store.put([an_alert(1, message="again")])
+    assert store.get(an_alert(1).alert_id) == an_alert(1)
+    assert page(store) == ([1], False)
+
+
+def test_put_of_nothing_is_fine(store: AlertStore) -> None:
+    store.put([])
+    assert page(store) == ([], False)
+
+
+def test_put_many_at_once(store: AlertStore) -> None:
+    alerts = [an_alert(n, detected_at=NOON - timedelta(seconds=n)) for n in range(300)]
+    store.put(iter(alerts))
+    assert page(store, limit=200) == (list(range(200)), True)
+
+
+def test_page_is_newest_first_across_hours(store: AlertStore) -> None:
+    store.put([an_alert(n, detected_at=NOON - timedelta(minutes=50 * n)) for n in (4, 0, 3, 1, 2)])
+    assert page(store) == ([0, 1, 2, 3, 4], False)
+
+
+def test_page_of_one_moment_goes_by_id(store: AlertStore) -> None:
+    store.put([an_alert(n) for n in (2, 9, 4)])
+    assert page(store) == ([9, 4, 2], False)
+
+
+@pytest.mark.parametrize(("limit", "more"), [(1, True), (4, True), (5, False), (6, False)])
+def test_has_more_is_exact(store: AlertStore, limit: int, more: bool) -> None:
+    store.put([an_alert(n, detected_at=NOON - timedelta(minutes=40 * n)) for n in range(5)])
+    assert page(store, limit=limit) == (list(range(min(limit, 5))), more)
+
+
+def test_since_is_exclusive_to_the_microsecond(store: AlertStore) -> None:
+    tick = timedelta(microseconds=1)
+    store.put([an_alert(1, detected_at=NOON - tick), an_alert(2, detected_at=NOON), an_alert(3, detected_at=NOON + tick)])
+    assert page(store, since=NOON) == ([3], False)
+    assert page(store, since=NOON - tick) == ([3, 2], False)
+
+
+def test_since_defaults_to_a_day_before_now(store: AlertStore) -> None:
+    store.put([an_alert(1, detected_at=NOON - timedelta(hours=24)), an_alert(2, detected_at=NOON - timedelta(hours=23, minutes=59))])
+    assert page(store) == ([2], False)
+    assert page(store, now=NOON - timedelta(minutes=1)) == ([2, 1], False)
+
+
+def test_since_years_ago_finds_everything(store: AlertStore) -> None:
+    store.put([an_alert(1, detected_at=NOON - timedelta(days=900)), an_alert(2)])
+    assert page(store, since=datetime.fromisoformat("0001-01-01T00:00:00+00:00")) == ([2, 1], False)
+
+
+def test_filters_by_type_and_symbol_combine(store: AlertStore) -> None:
+    store.put(
+        [
+            an_alert(1),
+            an_alert(2, symbol="ETH-USDT"),
+            an_alert(3, type="spread", rule="raw"),
+            an_alert(4, type="spread", rule="raw", symbol="ETH-USDT"),
+        ]
+    )
+    assert page(store, type="spread") == ([4, 3], False)
+    assert page(store, symbol="BTC-USDT") == ([3, 1], False)
+    assert page(store, type="spread", symbol="BTC-USDT") == ([3], False)
+    assert page(store, type="volume_spike") == ([], False)
+
+
+def test_has_more_counts_what_both_filters_leave(store: AlertStore) -> None:
+    store.put([an_alert(n, type="spread" if n % 7 == 0 else "whale", detected_at=NOON - timedelta(seconds=n)) for n in range(60)])
+    assert page(store, type="spread", symbol="BTC-USDT", limit=9) == ([7 * n for n in range(9)], False)
+    assert page(store, type="spread", symbol="BTC-USDT", limit=8) == ([7 * n for n in range(8)], True)
+
+
+def test_alert_is_gone_a_day_after_its_write(store: AlertStore, wall: Wall) -> None:
+    store.put([an_alert(1)])
+    wall.now += timedelta(hours=23, minutes=59)
+    assert page(store) == ([1], False)
+    store.put([an_alert(2)])
+    wall.now += timedelta(minutes=1)
+    assert page(store) == ([2], False)
+    assert store.get(an_alert(1).alert_id) is None
+
+
+def test_bucket_expires_and_returns(store: AlertStore, wall: Wall) -> None:
+    store.put([an_alert(1)])
+    wall.now += timedelta(hours=30)
+    store.put([an_alert(2, detected_at=NOON + timedelta(hours=2))])
+    assert page(store, since=NOON - timedelta(hours=1)) == ([2], False)
+    store.put([an_alert(3)])
+    assert page(store, since=NOON - timedelta(hours=1)) == ([2, 3], False)
+
+
+_BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6), max_size=5)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=_BATCHES)
+def test_any_order_of_writes_ends_in_the_highest_revision(store: AlertStore, batches: list[list[tuple[int, int]]]) -> None:
+    base = uuid.uuid4().int & ~3  # the examples share one store
+    highest: dict[int, int] = {}
+    for batch in batches:
+        store.put([an_alert(base + n, revision=revision, message=f"{revision}") for n, revision in batch])
+        for n, revision in batch:
+            highest[n] = max(revision, highest.get(n, 0))
+    for n, revision in highest.items():
+        assert store.get(an_alert(base + n).alert_id) == an_alert(base + n, revision=revision, message=f"{revision}")

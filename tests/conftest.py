@@ -1,0 +1,55 @@
+"""What every test may use. `emulator`: Settings of a running emulator; names of tables and buckets are new for each test."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ctc.settings import ROOT, Settings, load_profile, machine
+
+
+def free_port() -> int:
+    """A port that nothing listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session")
+def emulator_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of the emulator that this run shares: `CTC_TEST_ENDPOINT` when set, else one started for the run."""
+    running = machine("CTC_TEST_ENDPOINT")
+    if running:
+        yield load_profile("sim", {"aws.endpoint": running})
+        return
+    if not (ROOT / ".tools" / "emulator").is_dir():
+        pytest.fail("the emulator's environment .tools/emulator is missing: run `make setup`", pytrace=False)
+    from sim.emulator import MiniStack
+
+    port = free_port()
+    settings = load_profile("sim", {"aws.endpoint": f"http://127.0.0.1:{port}", "aws.emulator_port": port})
+    service = MiniStack(settings, Path(tmp_path_factory.mktemp("emulator")))
+    service.start()
+    try:
+        yield settings
+    finally:
+        service.stop()
+
+
+@pytest.fixture
+def emulator(emulator_settings: Settings) -> Settings:
+    """The shared emulator with streams, buckets, tables and a database of this test's own (not created yet)."""
+    own = f"t{uuid.uuid4().hex[:10]}"
+    found = emulator_settings
+    return msgspec.structs.replace(
+        found,
+        stream=msgspec.structs.replace(found.stream, trades=f"{own}-trades", dead_letters=f"{own}-dlq"),
+        lake=msgspec.structs.replace(found.lake, database=f"{own}_db", bucket=f"{own}-lake", raw_bucket=f"{own}-raw"),
+        tables=msgspec.structs.replace(found.tables, alerts=f"{own}-alerts", metrics=f"{own}-metrics"),
+    )
