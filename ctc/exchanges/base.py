@@ -71,6 +71,10 @@ class Exchange(ABC):
         """
 
     @abstractmethod
+    def identify(self, frame: str | bytes) -> tuple[str, str, str] | None:
+        """Market, native symbol and kind of a frame with trades, cheaper than `read`; None for all other frames."""
+
+    @abstractmethod
     def url(self, base: str, natives: Sequence[str], kind: str) -> str:
         """Where to connect for these markets."""
 

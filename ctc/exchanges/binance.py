@@ -96,6 +96,27 @@ class Binance(Exchange):
             return self._read_other(text, received)
         return self._trade(event, text, received)
 
+    def identify(self, frame: str | bytes) -> tuple[str, str, str] | None:
+        """See Exchange.identify."""
+        try:
+            event = _COMBINED.decode(frame).data if frame[:9] in ('{"stream"', b'{"stream"') else _BARE.decode(frame)
+        except JSON_TROUBLE:
+            return self._identify_other(frame)
+        if event.X in _OFF_BOOK:
+            return None
+        return self._market(event), event.s, "aggTrade" if type(event) is _AggTrade else "trade"
+
+    def _identify_other(self, frame: str | bytes) -> tuple[str, str, str] | None:
+        try:
+            trades = self.read(frame).trades
+        except FrameError:
+            return None
+        return (trades[0].market, trades[0].native_symbol, trades[0].kind) if trades else None
+
+    def _market(self, event: _Trade | _AggTrade) -> str:
+        futures = event.X is not None or event.nq is not None or event.st is not None
+        return "usdm" if futures else self.market
+
     def _trade(self, event: _Trade | _AggTrade, text: str, received: datetime | None) -> Reading:
         kind, trade_id = ("aggTrade", event.a) if type(event) is _AggTrade else ("trade", event.t)  # type: ignore[union-attr]
         at = moment(event.T)
@@ -104,11 +125,10 @@ class Binance(Exchange):
         told = at if event.E is None or event.E == event.T else moment(event.E)
         if event.X in _OFF_BOOK:
             return Reading(kind=f"{event.X}", event_time=told, native_symbol=event.s)
-        usdm = event.X is not None or event.nq is not None or event.st is not None
         trade = self.trade(
             native=event.s,
             kind=kind,
-            market="usdm" if usdm else self.market,
+            market=self._market(event),
             trade_id=trade_id,
             price=event.p,
             quantity=event.q,

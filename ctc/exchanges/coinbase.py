@@ -77,6 +77,14 @@ class Coinbase(Exchange):
         kind, last = ("heartbeat", found.last_trade_id) if type(found) is _Heartbeat else ("last_match", found.trade_id)  # type: ignore[union-attr]
         return Reading(kind=kind, event_time=at, native_symbol=found.product_id, last_id=last)
 
+    def identify(self, frame: str | bytes) -> tuple[str, str, str] | None:
+        """See Exchange.identify."""
+        try:
+            found = _KNOWN.decode(frame)
+        except JSON_TROUBLE:
+            return None
+        return (self.market, found.product_id, "match") if type(found) is _Match else None
+
     def _match(self, found: _Match, at: datetime, text: str, received: datetime | None) -> Reading:
         trade = self.trade(
             native=found.product_id,

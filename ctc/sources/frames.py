@@ -1,0 +1,109 @@
+"""One line of a recording: its receive time, its frame, and whose frame it is; told by content.
+
+Recorders write `<receive ns|us|ms|s> <json>`, `<receive s.fraction>: <json>` or the bare JSON; cryptofeed's also write
+`URL <-> time` for a connect and `URL -> time: body` for a REST answer.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ctc.exchanges.base import JSON_TROUBLE
+from ctc.model import from_us
+
+_TIMED = re.compile(rb"(\d{9,20})(?:\.(\d{1,18}))?:?[ \t]+(?=[{\[])")
+_ASIDE = re.compile(rb"[a-z]{2,8}://\S+ (<->|->|<-) ?\d")
+_ASIDES = {b"<->": "connect", b"->": "http", b"<-": "sent"}
+_SHORTCUTS = ((b'{"stream"', "binance"), (b'{"e"', "binance"), (b'{"type"', "coinbase"))
+
+
+class _Marks(msgspec.Struct, gc=False):
+    """Fields that give an exchange away; UNSET where a frame has none."""
+
+    type: Any = msgspec.UNSET
+    product_id: Any = msgspec.UNSET
+    stream: Any = msgspec.UNSET
+    e: Any = msgspec.UNSET
+    p: Any = msgspec.UNSET
+    q: Any = msgspec.UNSET
+    T: Any = msgspec.UNSET
+    u: Any = msgspec.UNSET
+    s: Any = msgspec.UNSET
+    lastUpdateId: Any = msgspec.UNSET
+    result: Any = msgspec.UNSET
+    error: Any = msgspec.UNSET
+    id: Any = msgspec.UNSET
+    code: Any = msgspec.UNSET
+    msg: Any = msgspec.UNSET
+
+
+_MARKS = msgspec.json.Decoder(_Marks)
+_BINANCE = (("stream",), ("e",), ("p", "q", "T"), ("u", "s"), ("lastUpdateId",), ("result", "id"), ("error", "id"), ("code", "msg"))
+
+
+class Line(NamedTuple):
+    """A line taken apart; `aside` names a line that holds no frame."""
+
+    received: datetime | None
+    body: bytes
+    aside: str = ""
+
+
+def take_apart(line: bytes) -> Line | None:
+    """The frame of a line, None when it is of no known form."""
+    if line[:1] in b"{[":
+        return Line(None, line)
+    timed = _TIMED.match(line)
+    if timed is not None:
+        received = receive_time(timed[1], timed[2] or b"")
+        return None if received is None else Line(received, line[timed.end() :])
+    aside = _ASIDE.match(line)
+    return Line(None, b"", _ASIDES[aside[1]]) if aside is not None else None
+
+
+def receive_time(whole: bytes, fraction: bytes) -> datetime | None:
+    """A receive time in s, ms, us or ns (by magnitude), cut to microseconds; None beyond the calendar."""
+    value = int(whole)
+    unit = 1_000_000 if value < 10**11 else 1_000 if value < 10**14 else 1
+    us = value // 1_000 if value >= 10**17 else value * unit
+    if fraction and unit > 1:
+        us += int(fraction) * unit // 10 ** len(fraction)
+    try:
+        return from_us(us)
+    except OverflowError:
+        return None
+
+
+def whose(body: bytes) -> str | None:
+    """The exchange that a frame comes from: "binance", "coinbase", "" for another one's, None when it is not JSON."""
+    for start, exchange in _SHORTCUTS:
+        if body.startswith(start):
+            return exchange
+    try:
+        marks = _MARKS.decode(body)
+    except JSON_TROUBLE:
+        return "" if _is_json(body) else None
+    if isinstance(marks.type, str) and marks.stream is msgspec.UNSET:
+        return "coinbase"
+    known = any(all(getattr(marks, name) is not msgspec.UNSET for name in names) for names in _BINANCE)
+    return "binance" if known else ""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except JSON_TROUBLE:
+        return False
+    return True
+
+
+def looks_recorded(line: bytes) -> bool:
+    """Whether a line is one that a recorder of frames writes."""
+    taken = take_apart(line)
+    if taken is None:
+        return False
+    return bool(taken.aside) or (taken.body[:1] == b"{" and _is_json(taken.body))

@@ -1,0 +1,219 @@
+"""Recorded market data as streams of frames: what recorders and the public archive write, told apart by content.
+
+`survey` looks through the files once and cheaply: which are recordings, which markets and kinds of trade they hold.
+`open_recordings` then gives one `Recording` a file, to be iterated alone or through `ctc.sources.merge.merge`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from ctc.errors import FrameError, RecordingError
+from ctc.exchanges import EXCHANGES, Exchange, Reading, exchange
+from ctc.model import Trade, to_us
+from ctc.sources import archive, pages
+from ctc.sources.files import DAMAGE, OpenPiece, Piece, words
+from ctc.sources.frames import looks_recorded, take_apart, whose
+
+Market = tuple[str, str, str]
+Symbols = Mapping[str, Mapping[str, str]]
+SNIFFED_LINES = 50
+
+
+class RecordedFrame(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A frame with trades, or one that can't be read (`error`, and no reading).
+
+    `frame_time_us` never runs backwards inside a recording: the receive time if there is one, else the newest event
+    time so far; 0 before the first time is known. `raw` is the frame without its receive time.
+    """
+
+    exchange: str
+    received: datetime | None
+    frame_time_us: int
+    raw: bytes
+    reading: Reading | None
+    error: FrameError | None
+    source: str
+
+
+class Counts(msgspec.Struct):
+    """What a recording held so far; `skipped` by what it was, e.g. `binance depthUpdate`."""
+
+    lines: int = 0
+    trades: int = 0
+    unreadable: int = 0
+    skipped: Counter[str] = msgspec.field(default_factory=Counter)
+    examples: list[str] = msgspec.field(default_factory=list)
+
+    def note_unreadable(self, reason: str) -> None:
+        self.unreadable += 1
+        if len(self.examples) < 3:
+            self.examples.append(f"line {self.lines}: {reason}")
+
+
+def readers(symbols: Symbols) -> dict[str, Exchange]:
+    """A reader for every exchange; `symbols` maps, for each, native names to canonical ones."""
+    return {name: exchange(name, symbols.get(name)) for name in EXCHANGES}
+
+
+def form_of(piece: Piece) -> str:
+    """ "frames", "archive", "pages", "empty" or "unknown". Raises RecordingError when it can't be read at all."""
+    try:
+        with OpenPiece(piece) as opened:
+            lines = list(islice(opened.lines(), SNIFFED_LINES))
+    except DAMAGE as error:
+        raise RecordingError(f"{piece.name} can't be read: {words(error)}") from error
+    if not lines:
+        return "empty"
+    if archive.is_header(lines[0]) or archive.layout_of(lines[0]) is not None:
+        return "archive"
+    if pages.looks_like(lines[0]):
+        return "pages"
+    return "frames" if any(looks_recorded(line) for line in lines) else "unknown"
+
+
+class Recording:
+    """One file (or zip member) of frames; iterating it gives the frames with trades and those that can't be read.
+
+    All else is counted and dropped. A file that turns out to be damaged ends there, and `trouble` says so. `chosen`
+    names the one kind of trade to keep of a market.
+    """
+
+    def __init__(self, piece: Piece, form: str, read: Mapping[str, Exchange], chosen: Mapping[Market, str] | None = None) -> None:
+        self.piece = piece
+        self.name = piece.name
+        self.form = form
+        self.counts = Counts()
+        self.trouble: str | None = None
+        self._read = read
+        self._chosen = chosen or {}
+        self._time_us = 0
+        self._opened: OpenPiece | None = None
+        self._reader_of: dict[str, Callable[[OpenPiece], Iterator[RecordedFrame]]] = {
+            "frames": self._frames,
+            "archive": self._rows,
+            "pages": self._pages,
+        }
+
+    def position(self) -> int:
+        """Bytes of the file on disk that were read so far."""
+        return self._opened.position() if self._opened is not None else 0
+
+    def __iter__(self) -> Iterator[RecordedFrame]:
+        try:
+            with OpenPiece(self.piece) as opened:
+                self._opened = opened
+                yield from self._reader_of[self.form](opened)
+        except DAMAGE as error:
+            self.trouble = f"{self.name} is damaged after line {self.counts.lines}: {words(error)}"
+
+    def _frames(self, opened: OpenPiece) -> Iterator[RecordedFrame]:
+        counts, read = self.counts, self._read
+        for line in opened.lines():
+            counts.lines += 1
+            taken = take_apart(line)
+            if taken is None:
+                yield self._unreadable(FrameError("unknown", "no receive time and JSON", line), None, line)
+                continue
+            if taken.aside:
+                counts.skipped[taken.aside] += 1
+                continue
+            name = whose(taken.body)
+            if not name:
+                if name is None:
+                    yield self._unreadable(FrameError("unknown", "not JSON", taken.body), taken.received, taken.body)
+                else:
+                    counts.skipped["another form"] += 1
+                continue
+            try:
+                reading = read[name].read(taken.body, taken.received)
+            except FrameError as error:
+                yield self._unreadable(error, taken.received, taken.body)
+                continue
+            if reading.trades and self._wanted(reading.trades[0]):
+                yield self._frame(name, reading, taken.received, taken.body)
+            elif not reading.trades:
+                counts.skipped[f"{name} {reading.kind}"] += 1
+
+    def _rows(self, opened: OpenPiece) -> Iterator[RecordedFrame]:
+        native, layout, binance = "", None, self._read["binance"]
+        for line in opened.lines():
+            self.counts.lines += 1
+            if layout is None or not native:
+                if archive.is_header(line):
+                    self.counts.skipped["header"] += 1
+                    continue
+                native, layout = native or market_of_file(self.piece), archive.layout_of(line)
+            try:
+                if layout is None:
+                    raise FrameError("binance", "not a row of the archive", line)
+                yield from self._kept(archive.read_row(line, layout, native, binance), line)
+            except FrameError as error:
+                yield self._unreadable(error, None, line)
+
+    def _pages(self, opened: OpenPiece) -> Iterator[RecordedFrame]:
+        for line in opened.lines():
+            for raw, found in pages.read(line, self._read["binance"]):
+                self.counts.lines += 1
+                if isinstance(found, Trade):
+                    yield from self._kept(found, raw)
+                elif isinstance(found, FrameError):
+                    yield self._unreadable(found, None, raw)
+                else:
+                    self.counts.skipped[found] += 1
+
+    def _kept(self, trade: Trade, raw: bytes) -> Iterator[RecordedFrame]:
+        if self._wanted(trade):
+            reading = Reading(kind=trade.kind, trades=(trade,), event_time=trade.timestamp, native_symbol=trade.native_symbol)
+            yield self._frame("binance", reading, None, raw)
+
+    def _wanted(self, trade: Trade) -> bool:
+        kind = self._chosen.get((trade.exchange, trade.market, trade.native_symbol), trade.kind)
+        if kind != trade.kind:
+            self.counts.skipped[f"{trade.exchange} {trade.kind} (of a market read by {kind})"] += 1
+        return kind == trade.kind
+
+    def _frame(self, name: str, reading: Reading, received: datetime | None, raw: bytes) -> RecordedFrame:
+        self.counts.trades += len(reading.trades)
+        time_us = self._advance(received if received is not None else reading.trades[0].timestamp)
+        return RecordedFrame(
+            exchange=name, received=received, frame_time_us=time_us, raw=raw, reading=reading, error=None, source=self.name
+        )
+
+    def _unreadable(self, error: FrameError, received: datetime | None, raw: bytes) -> RecordedFrame:
+        self.counts.note_unreadable(str(error))
+        return RecordedFrame(
+            exchange=error.exchange,
+            received=received,
+            frame_time_us=self._advance(received),
+            raw=raw,
+            reading=None,
+            error=error,
+            source=self.name,
+        )
+
+    def _advance(self, moment: datetime | None) -> int:
+        if moment is not None:
+            self._time_us = max(self._time_us, to_us(moment))
+        return self._time_us
+
+
+def market_of_file(piece: Piece) -> str:
+    """The native symbol that an archive file's name says, else its zip's. Raises RecordingError with the remedy."""
+    if piece.member:
+        try:
+            return archive.native_symbol(piece.member)
+        except RecordingError:
+            return archive.native_symbol(piece.path.name)
+    return archive.native_symbol(piece.name)
+
+
+def open_recordings(pieces: Iterable[tuple[Piece, str]], symbols: Symbols, chosen: Mapping[Market, str] | None = None) -> list[Recording]:
+    """A Recording for each piece that a survey found; nothing is opened before it is iterated."""
+    read = readers(symbols)
+    return [Recording(piece, form, read, chosen) for piece, form in pieces]

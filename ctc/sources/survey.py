@@ -1,0 +1,135 @@
+"""What a set of paths holds before it is read: the recordings, their markets, and the one kind of trade to take of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from ctc.errors import RecordingError
+from ctc.exchanges import Exchange
+from ctc.sources import archive
+from ctc.sources.files import DAMAGE, OpenPiece, Piece, expand, pieces
+from ctc.sources.frames import take_apart, whose
+from ctc.sources.recording import Market, Recording, Symbols, form_of, market_of_file, open_recordings, readers
+
+_PREFERENCE = ("trade", "match", "aggTrade")
+_WORDS = {
+    "empty": "is empty",
+    "unknown": "is of no known form: recorded frames (one JSON a line, with or without a receive time) or the archive's CSV",
+}
+
+
+class Survey(msgspec.Struct):
+    """Recordings in the order of their paths, rows by market and kind, and what was left out and why."""
+
+    recordings: list[tuple[Piece, str]] = msgspec.field(default_factory=list)
+    rows: Counter[tuple[str, str, str, str]] = msgspec.field(default_factory=Counter)
+    notices: list[str] = msgspec.field(default_factory=list)
+    failures: list[str] = msgspec.field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def markets(self) -> list[Market]:
+        """Every (exchange, market, native symbol) that trades are of, sorted."""
+        return sorted({row[:3] for row in self.rows})
+
+    @property
+    def chosen(self) -> dict[Market, str]:
+        """The one kind of trade to take of each market: `trade` where there is one, aggregates are made of them."""
+        return {market: self._kinds(market)[0] for market in self.markets}
+
+    def _kinds(self, market: Market) -> list[str]:
+        return sorted({row[3] for row in self.rows if row[:3] == market}, key=_PREFERENCE.index)
+
+    def require(self) -> Survey:
+        """Itself, if everything named can be read and something is there; else raises RecordingError with the first trouble."""
+        if self.failures:
+            raise RecordingError(self.failures[0])
+        return self
+
+    def open(self, symbols: Symbols) -> list[Recording]:
+        """The recordings; `symbols` maps, for each exchange, native names to canonical ones."""
+        return open_recordings(self.recordings, symbols, self.chosen)
+
+
+def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = None) -> Survey:
+    """Look through files and folders once. What is wrong with a named file is a failure, inside a folder a notice."""
+    found, names = Survey(), list(paths)
+    read = readers({})
+    for path in names:
+        try:
+            files = expand([path])
+        except RecordingError as error:
+            found.failures.append(str(error))
+            continue
+        for file, named in files:
+            _look(file, found, found.failures if named else found.notices, read, progress)
+    if not found.recordings and not found.failures:
+        found.failures.append(f"no recording in {', '.join(map(str, names))}; name files of recorded frames or of the archive")
+    for market in found.markets:
+        kinds = found._kinds(market)
+        if len(kinds) > 1:
+            found.notices.append(f"{'/'.join(market)}: {kinds[0]} is taken, {', '.join(kinds[1:])} would count the same trades again")
+    return found
+
+
+def _look(file: Path, found: Survey, trouble: list[str], read: dict[str, Exchange], progress: Callable[[Piece], None] | None) -> None:
+    try:
+        if any(piece.path.samefile(file) for piece, _ in found.recordings):
+            return
+        inside = pieces(file)
+    except RecordingError as error:
+        trouble.append(str(error))
+        return
+    found.bytes += file.stat().st_size
+    for piece in inside:
+        if progress is not None:
+            progress(piece)
+        try:
+            form = form_of(piece)
+            if form in _WORDS:
+                raise RecordingError(f"{piece.name} {_WORDS[form]}")
+            found.rows.update(_COUNTERS[form](piece, read))
+            found.recordings.append((piece, form))
+        except RecordingError as error:
+            trouble.append(str(error))
+
+
+def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
+    rows: Counter[tuple[str, str, str, str]] = Counter()
+    try:
+        with OpenPiece(piece) as opened:
+            for line in opened.lines():
+                if b"rade" not in line and b"match" not in line:
+                    continue
+                taken = take_apart(line)
+                exchange = whose(taken.body) if taken is not None and taken.body else None
+                market = read[exchange].identify(taken.body) if exchange and taken is not None else None
+                if exchange and market is not None:
+                    rows[exchange, *market] += 1
+    except DAMAGE:
+        return rows  # reading it will say so, with the line
+    return rows
+
+
+def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
+    native, layout, count = market_of_file(piece), None, 0
+    try:
+        with OpenPiece(piece) as opened:
+            for line in opened.lines():
+                layout = layout or archive.layout_of(line)
+                count += layout is not None
+    except DAMAGE:
+        pass  # same
+    return Counter({("binance", layout.market, native, layout.kind): count}) if layout is not None else Counter()
+
+
+def _count_pages(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
+    found = (frame.reading.trades[0] for frame in Recording(piece, "pages", read) if frame.reading is not None)
+    return Counter((trade.exchange, trade.market, trade.native_symbol, trade.kind) for trade in found)
+
+
+_COUNTERS = {"frames": _count_frames, "archive": _count_rows, "pages": _count_pages}
