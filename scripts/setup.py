@@ -167,7 +167,7 @@ def spark_packages() -> str:
     for node in ast.parse(SPARK_SESSION.read_text()).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PACKAGES":
             return ",".join(ast.literal_eval(node.value))
-    fail(f"{SPARK_SESSION} no longer has PACKAGES: mend `spark_packages` in {__file__}")
+    return fail(f"{SPARK_SESSION} no longer has PACKAGES: mend `spark_packages` in {__file__}")
 
 
 def make_jars(packages: str) -> None:
@@ -176,7 +176,8 @@ def make_jars(packages: str) -> None:
     nothing.write_text("")
     submit = [VENV / "bin" / "spark-submit", "--master", "local[1]", "--packages", packages, "--conf", f"spark.jars.ivy={IVY}"]
     remedy = "does this machine reach Maven Central (https, or the proxy and mirror of its settings)?"
-    run([*submit, nothing], remedy, quiet=True, environment={**os.environ, "JAVA_HOME": str(JAVA), "PYSPARK_PYTHON": str(VENV / "bin" / "python")})
+    machine = {**os.environ, "JAVA_HOME": str(JAVA), "PYSPARK_PYTHON": str(VENV / "bin" / "python")}
+    run([*submit, nothing], remedy, quiet=True, environment=machine)
 
 
 def text(*names: str) -> str:

@@ -30,7 +30,7 @@ class StateWatch(logging.Handler):
         if any(words in message for words in _LOAD_TROUBLE):
             sys.stderr.write(f"the kept state can't be read: {record.getMessage()}\n")
             os._exit(UNREADABLE)
-        if message.startswith("persistence:") or message.startswith("failed to persist"):
+        if message.startswith(("persistence:", "failed to persist")):
             self.lost = True
 
 
