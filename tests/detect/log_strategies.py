@@ -145,11 +145,7 @@ class Tape:
         trade_id = self.ids.get(exchange, 0) + 1 if trade_id is None else trade_id
         self.ids[exchange] = max(self.ids.get(exchange, 0), trade_id)
         us = T0 + round(at * SECOND)
-        return self.add(
-            make_trade(
-                us, price, quantity, trade_id=trade_id, exchange=exchange, side=side
-            )
-        )
+        return self.add(make_trade(us, price, quantity, trade_id=trade_id, exchange=exchange, side=side))
 
     def beat(
         self,
@@ -160,11 +156,7 @@ class Tape:
         peg: str | None = None,
     ) -> Position:
         """By default both spot venues are connected and name what was written so far."""
-        named = (
-            {name: self.ids.get(name) for name in ("binance", "coinbase")}
-            if last is None
-            else last
-        )
+        named = {name: self.ids.get(name) for name in ("binance", "coinbase")} if last is None else last
         return self.add(
             make_heartbeat(
                 T0 + round(at * SECOND),
@@ -236,9 +228,7 @@ class _Market:
         self.producers = ["producer-1", "producer-2"][: 2 if two_producers else 1]
         self.arrivals: list[_Arrival] = []
         self.next_id = {"binance": 1000, "coinbase": 50, "hyperliquid": 1}
-        self.sent: dict[str, list[tuple[int, int]]] = {
-            name: [] for name in VENUES
-        }  # (event us, id)
+        self.sent: dict[str, list[tuple[int, int]]] = {name: [] for name in VENUES}  # (event us, id)
         self.now = T0 + self.noise.choice([0, 17 * SECOND])
         self.peg = Decimal("1.0000")
         self.level = {
@@ -254,10 +244,7 @@ class _Market:
         lines, log, sequence = [one.line for one in ordered], [], 10**20
         while lines:
             size = self.noise.choice([1, 1, 2, 5, 30])
-            log += [
-                (Position("shardId-000000000001", sequence, index), line)
-                for index, line in enumerate(lines[:size])
-            ]
+            log += [(Position("shardId-000000000001", sequence, index), line) for index, line in enumerate(lines[:size])]
             lines, sequence = lines[size:], sequence + self.noise.randrange(1, 1000)
         return log
 
@@ -268,9 +255,7 @@ class _Market:
         if kind == "peg":
             self.peg = Decimal(self.noise.randrange(9700, 10200)).scaleb(-4)
         if kind == "apart":
-            self.level["binance"] = Decimal(
-                self.noise.choice(["100.6", "98", "100.5", "100"])
-            )
+            self.level["binance"] = Decimal(self.noise.choice(["100.6", "98", "100.5", "100"]))
         self.now = start + MINUTE
         if kind == "drought":
             self._beats(start, ())
@@ -386,11 +371,7 @@ class _Market:
 
     def _repeat(self, exchange: str) -> None:
         """Known trades again, soon or much later, and an id far below all others once in a while."""
-        known = [
-            one
-            for one in self.arrivals
-            if isinstance(one.line, Trade) and one.line.exchange == exchange
-        ]
+        known = [one for one in self.arrivals if isinstance(one.line, Trade) and one.line.exchange == exchange]
         for one in self.noise.sample(known, min(3, len(known))):
             self._arrive(
                 one.us + self.noise.choice([0, 1, 30, 3000, 3600, 7200]) * SECOND,
@@ -430,15 +411,11 @@ class _Market:
     ) -> None:
         """One trade with the venue's next id; `delay_s` None never arrives."""
         trade_id = self.next_id[exchange]
-        self.next_id[exchange] += (
-            1 if exchange != "hyperliquid" else self.noise.randrange(1, 99)
-        )
+        self.next_id[exchange] += 1 if exchange != "hyperliquid" else self.noise.randrange(1, 99)
         sent = us if sent_us is None else sent_us
         self.sent[exchange].append((sent, trade_id))
         side = side or self.noise.choice(["buy", "sell"])
-        trade = make_trade(
-            us, price, quantity, trade_id=trade_id, exchange=exchange, side=side
-        )
+        trade = make_trade(us, price, quantity, trade_id=trade_id, exchange=exchange, side=side)
         if delay_s is None:
             return
         for index, _ in enumerate(self.producers):
@@ -483,9 +460,7 @@ def logs(draw: st.DrawFn, max_minutes: int = 24) -> Log:
         draw(st.sampled_from([5, 4, 10, 20])),
         draw(st.booleans()),
     )
-    return market.log(
-        ["calm"] * warm + kinds + ["calm"] * draw(st.sampled_from([0, 2]))
-    )
+    return market.log(["calm"] * warm + kinds + ["calm"] * draw(st.sampled_from([0, 2])))
 
 
 @st.composite
