@@ -8,6 +8,7 @@ A profile is a TOML file of values. A session resolves it once (ports, state fol
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,6 +22,7 @@ from ctc.errors import ConfigError
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ROOT / "profiles"
 DEFAULT_STATE = ROOT / ".ctc" / "session"
+JAVA = ROOT / ".tools" / "java" / "home"  # a link that `make setup` makes
 
 Band = tuple[str, Decimal]
 
@@ -29,14 +31,14 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A table of a profile: every key is required, an unknown one is an error."""
 
 
-class SessionSettings(_Section):
+class SessionSettings(_Section, frozen=True):
     title: str
     symbols: tuple[str, ...]
     peg_symbol: str
     exchanges: tuple[str, ...]
 
 
-class AwsSettings(_Section):
+class AwsSettings(_Section, frozen=True):
     region: str
     account: str
     emulator: str
@@ -44,7 +46,7 @@ class AwsSettings(_Section):
     emulator_port: int
 
 
-class StreamSettings(_Section):
+class StreamSettings(_Section, frozen=True):
     source: Literal["kinesis", "kafka"]
     trades: str
     dead_letters: str
@@ -52,7 +54,7 @@ class StreamSettings(_Section):
     kafka_servers: str
 
 
-class LakeSettings(_Section):
+class LakeSettings(_Section, frozen=True):
     database: str
     catalog: Literal["glue", "rest"]
     catalog_uri: str
@@ -60,13 +62,13 @@ class LakeSettings(_Section):
     raw_bucket: str
 
 
-class TableSettings(_Section):
+class TableSettings(_Section, frozen=True):
     alerts: str
     metrics: str
     ttl_hours: int
 
 
-class ExchangeSettings(_Section):
+class ExchangeSettings(_Section, frozen=True):
     ws: str
     rest: str
     kind: Literal["trade", "aggTrade", "match"]
@@ -77,7 +79,7 @@ class ExchangeSettings(_Section):
     symbols: dict[str, str]
 
 
-class ProducerSettings(_Section):
+class ProducerSettings(_Section, frozen=True):
     name: str
     clock: Literal["frames", "wall"]
     linger_ms: int
@@ -85,7 +87,7 @@ class ProducerSettings(_Section):
     max_buffered_lines: int
 
 
-class VolumeSettings(_Section):
+class VolumeSettings(_Section, frozen=True):
     window_s: int
     baseline_bars: int
     min_bars: int
@@ -95,29 +97,29 @@ class VolumeSettings(_Section):
     severity: tuple[Band, ...]
 
 
-class WhaleSettings(_Section):
+class WhaleSettings(_Section, frozen=True):
     threshold: Decimal
     severity: tuple[Band, ...]
     tiers: dict[str, tuple[Band, ...]]
 
 
-class SpreadSettings(_Section):
+class SpreadSettings(_Section, frozen=True):
     window_s: int
     threshold_pct: Decimal
     severity: tuple[Band, ...]
 
 
-class FoldSettings(_Section):
+class FoldSettings(_Section, frozen=True):
     lateness_s: int
     hole_patience_s: int
 
 
-class QualitySettings(_Section):
+class QualitySettings(_Section, frozen=True):
     late_after_s: int
     consistency_pct: Decimal
 
 
-class SparkSettings(_Section):
+class SparkSettings(_Section, frozen=True):
     master: str
     driver_memory: str
     lake_trigger_s: int
@@ -127,16 +129,16 @@ class SparkSettings(_Section):
     checkpoints: str
 
 
-class ApiSettings(_Section):
+class ApiSettings(_Section, frozen=True):
     port: int
     cors_origins: tuple[str, ...]
 
 
-class InspectorSettings(_Section):
+class InspectorSettings(_Section, frozen=True):
     port: int
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True):
     """A resolved profile."""
 
     session: SessionSettings
@@ -196,7 +198,10 @@ def session_state() -> Path:
 
 def child_environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a process of the session in `state` is started with."""
-    return {**os.environ, "CTC_STATE": str(state), "PYTHONUNBUFFERED": "1", **(extra or {})}
+    own = {"CTC_STATE": str(state), "PYTHONUNBUFFERED": "1", "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    if JAVA.exists():
+        own["JAVA_HOME"] = str(JAVA)
+    return {**os.environ, **own, **(extra or {})}
 
 
 def machine(name: str, default: str = "") -> str:

@@ -63,7 +63,7 @@ def _local(settings: Settings, state: Path) -> dict[str, str]:
         "spark.pyspark.driver.python": sys.executable,
         "spark.local.dir": str(state / "spark"),
         "spark.sql.warehouse.dir": str(state / "spark" / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC -Daws.accessKeyId=test -Daws.secretAccessKey=test -Dderby.system.home={state / 'spark'}",
+        "spark.driver.extraJavaOptions": f"-Xss4m -Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC -Daws.accessKeyId=test -Daws.secretAccessKey=test -Dderby.system.home={state / 'spark'}",
     }
 
 

@@ -1,0 +1,21 @@
+"""The Kinesis streams of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ctc.aws.clients import client, translating
+from ctc.settings import Settings
+
+
+def create_streams(settings: Settings) -> None:
+    """The trades and dead-letter streams, active; a stream that is there stays as it is. `stream.shards` 0 means on demand."""
+    kinesis: Any = client("kinesis", settings)
+    mode = {"ShardCount": settings.stream.shards} if settings.stream.shards else {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+    for name in (settings.stream.trades, settings.stream.dead_letters):
+        with translating(f"creating the Kinesis stream {name}", settings):
+            try:
+                kinesis.create_stream(StreamName=name, **mode)
+            except kinesis.exceptions.ResourceInUseException:
+                continue  # a session that is resumed
+            kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})

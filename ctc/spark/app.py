@@ -1,0 +1,145 @@
+"""Runs streaming queries, keeps them running, and says how they are.
+
+A query that fails is started again from its checkpoint after a growing pause (a Python worker may fail to connect at a
+cold, loaded start; an emulator may be away); after `MAX_FAILURES` in a row without a batch between them the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from ctc import status
+from ctc.errors import StreamError
+from ctc.settings import Settings
+from ctc.spark.source import KinesisDataSource
+
+log = logging.getLogger("ctc.spark")
+
+MAX_FAILURES = 8
+Sink = Callable[[DataFrame, int], None]
+
+
+class QueryPlan(msgspec.Struct, frozen=True):
+    """A query by name: how its batches are made from records, what takes them, how often (seconds)."""
+
+    name: str
+    transform: Callable[[DataFrame], DataFrame]
+    sink: Sink
+    every_s: int
+
+
+def read_records(spark: SparkSession, settings: Settings) -> DataFrame:
+    """The stream's records as the configured source gives them."""
+    spark.dataSource.register(KinesisDataSource)
+    return (
+        spark.readStream.format(settings.stream.source)
+        .option("settings", msgspec.json.encode(settings).decode())
+        .option("kinesis.streamName", settings.stream.trades)
+        .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
+        .load()
+    )
+
+
+class StreamingApp:
+    """One Spark application with its queries; `run` returns when it is told to stop, or raises when a query can't be kept up."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, state: Path) -> None:
+        self._spark, self._settings, self._state = spark, settings, state
+        self._checkpoints = settings.spark.checkpoints or str(state / "checkpoints")
+        self._stop = threading.Event()
+        self._plans: dict[str, QueryPlan] = {}
+        self._running: dict[str, StreamingQuery] = {}
+        self._failures: dict[str, int] = {}
+        self._reports: dict[str, dict[str, Any]] = {}
+
+    def report(self, query: str, values: dict[str, Any]) -> None:
+        """What a sink tells after a batch; published with the query's own progress."""
+        self._failures[query] = 0
+        self._reports[query] = {**values, "reported_at": datetime.now(UTC)}
+        self._publish(query)
+
+    def run(self, plans: list[QueryPlan]) -> None:
+        """Start the queries and keep them up until SIGTERM or `stop`."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        self._plans = {plan.name: plan for plan in plans}
+        for plan in plans:
+            self._start(plan)
+        while not self._stop.wait(0.5):
+            for name in self._plans:
+                self._keep_up(name)
+        for query in self._running.values():
+            query.stop()
+
+    def stop(self) -> None:
+        """Make `run` return after the queries have stopped."""
+        self._stop.set()
+
+    def _start(self, plan: QueryPlan) -> None:
+        records = read_records(self._spark, self._settings)
+        self._running[plan.name] = (
+            plan.transform(records)
+            .writeStream.queryName(plan.name)
+            .outputMode("update")
+            .foreachBatch(plan.sink)
+            .option("checkpointLocation", f"{self._checkpoints}/{plan.name}")
+            .trigger(processingTime=f"{plan.every_s} seconds")
+            .start()
+        )
+
+    def _keep_up(self, name: str) -> None:
+        query = self._running[name]
+        if query.isActive:
+            self._publish(name)
+            return
+        trouble = _why(query)
+        self._failures[name] = failures = self._failures.get(name, 0) + 1
+        log.error("query %s failed (%d in a row): %s", name, failures, trouble)
+        self._publish(name, trouble)
+        if failures >= MAX_FAILURES:
+            raise StreamError(f"the query {name} failed {failures} times in a row, last with: {trouble}")
+        self._stop.wait(min(30.0, 0.5 * 2**failures))
+        if not self._stop.is_set():
+            self._start(self._plans[name])
+
+    def _publish(self, name: str, trouble: str | None = None) -> None:
+        query = self._running.get(name)
+        progress = query.lastProgress if query is not None and query.isActive else None
+        status.publish(
+            self._state,
+            name,
+            {
+                "state": "failed" if trouble else "running",
+                "trouble": trouble,
+                "failures": self._failures.get(name, 0),
+                "progress": _slim(json.loads(progress.json)) if progress is not None else None,
+                **self._reports.get(name, {}),
+            },
+        )
+
+
+def _why(query: StreamingQuery) -> str:
+    try:
+        error = query.exception()
+    except PySparkException as raised:
+        error = raised
+    text = str(error) if error is not None else "it ended without an error"
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    return " ".join(lines)[-2000:]
+
+
+def _slim(progress: dict[str, Any]) -> dict[str, Any]:
+    names = ("batchId", "timestamp", "numInputRows", "inputRowsPerSecond", "processedRowsPerSecond", "durationMs", "batchDuration")
+    return {name: progress[name] for name in names if name in progress}

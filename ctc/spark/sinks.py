@@ -1,0 +1,118 @@
+"""What the queries do with a batch. A batch may come twice (after a crash); each sink then changes nothing.
+
+Tables keep the batch's number in their snapshots and skip it; DynamoDB writes apply if absent or newer; the files
+of the dead-letter queue have names made from the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from ctc.aws.dead_letters import DeadLetters
+from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.ports import AlertStore, MetricStore
+from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
+from ctc.settings import Settings
+from ctc.spark.detect import decode_outcomes
+from ctc.spark.lake import from_ipc, trades_of
+from ctc.spark.session import CATALOG
+
+Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
+
+
+def run_id(batch: DataFrame) -> str:
+    """The query's id: lives as long as its checkpoint, so batch numbers never mean two things."""
+    found = batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+    assert found, "foreachBatch runs in the query's thread, which knows its id"
+    return found
+
+
+class LakeSink:
+    """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._table = f"{CATALOG}.{settings.lake.database}.{RAW_TRADES.name}"
+        self._appender = TableAppender(settings)
+        self._letters = DeadLetters(settings)
+        self._report = report
+        self._known: dict[str, int] = {}
+        self._totals: dict[str, int] = {}
+        self._final: set[str] = set()
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        run = run_id(batch)
+        packed = batch.persist()
+        try:
+            sides = packed.drop("trade_rows").toLocalIterator()
+            beats: list[pa.Table] = []
+            counts: dict[str, int] = {}
+            for row in sides:
+                if row.heartbeat_rows:
+                    beats.append(from_ipc(bytes(row.heartbeat_rows)))
+                if row.reject_rows:
+                    self._letters.put(run, batch_id, row.symbol, bytes(row.reject_rows))
+                if row.final:
+                    self._final.add(row.symbol)
+                for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
+                    counts[name] = counts.get(name, 0) + row[name]
+            if counts.get("trades"):
+                self._append(trades_of(packed), run, batch_id)
+            if beats:
+                self._appender.append_once(HEARTBEATS.name, pa.concat_tables(beats), query="lake", run=run, batch_id=batch_id)
+        finally:
+            packed.unpersist()
+        for name, value in counts.items():
+            self._totals[name] = self._totals.get(name, 0) + value
+        self._report("lake", {"batch": batch_id, "last": counts, "totals": self._totals, "final": sorted(self._final)})
+
+    def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
+        if run not in self._known:
+            found = self._appender.last_batch(RAW_TRADES.name, "lake", run)
+            self._known[run] = -1 if found is None else found
+        if batch_id <= self._known[run]:
+            return
+        writer = trades.writeTo(self._table)
+        for name, value in ((QUERY_PROPERTY, "lake"), (RUN_PROPERTY, run), (BATCH_PROPERTY, str(batch_id))):
+            writer = writer.option(f"snapshot-property.{name}", value)
+        writer.append()
+        self._known[run] = batch_id
+
+
+class DetectSink:
+    """Writes what the folds said: alerts and metrics to DynamoDB first (latency), then final facts to Iceberg.
+
+    The driver holds one batch's outcomes at a time; they are fewer than the batch's trades, which the source bounds.
+    """
+
+    def __init__(self, settings: Settings, alerts: AlertStore, metrics: MetricStore, report: Report) -> None:
+        self._alerts, self._metrics, self._report = alerts, metrics, report
+        self._appender = TableAppender(settings)
+        self._totals = {"alerts": 0, "bars": 0, "spreads": 0}
+        self._final: set[str] = set()
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        run = run_id(batch)
+        outcomes = [decode_outcomes(bytes(row.outcomes)) for row in batch.toLocalIterator()]
+        alerts = [alert for each in outcomes for alert in each.alerts]
+        bars = [bar for each in outcomes for bar in each.bars]
+        spreads = [spread for each in outcomes for spread in each.spreads]
+        self._alerts.put(alerts)
+        self._metrics.put([each.snapshot for each in outcomes], bars, spreads)
+        written_at = datetime.now(UTC)
+        for table, rows in (
+            (ANOMALIES, rows_of_alerts([alert for alert in alerts if alert.final])),
+            (VOLUME_AGGREGATES, rows_of_bars(bars)),
+            (SPREADS, rows_of_spreads(spreads)),
+        ):
+            self._appender.append_once(table.name, rows, query="detect", run=run, batch_id=batch_id)
+        self._final |= {each.snapshot.symbol for each in outcomes if each.snapshot.final}
+        for name, values in (("alerts", alerts), ("bars", bars), ("spreads", spreads)):
+            self._totals[name] += len(values)
+        self._report(
+            "detect", {"batch": batch_id, "totals": self._totals, "final": sorted(self._final), "alerts_written_at": written_at}
+        )

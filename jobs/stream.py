@@ -1,0 +1,58 @@
+"""The streaming application: `python -m jobs.stream [--queries lake,detect] [--detectors volume,whales,spread]`.
+
+Locally one process hosts both queries; a cluster that wants a job each runs `jobs/lake.py` and `jobs/detect.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from ctc.aws.alerts import DynamoAlerts
+from ctc.aws.metrics import DynamoMetrics
+from ctc.detect import ALL_DETECTORS
+from ctc.errors import ConfigError, CtcError
+from ctc.settings import load_state, session_state
+from ctc.spark.app import QueryPlan, StreamingApp
+from ctc.spark.plans import detect_plan, lake_plan
+from ctc.spark.session import build_session
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM; 0 when it was told to stop, 1 with one sentence when a query could not be kept up."""
+    parser = argparse.ArgumentParser(prog="jobs.stream", description=__doc__)
+    parser.add_argument("--queries", default="lake,detect", help="which queries this process runs (default: both)")
+    parser.add_argument("--detectors", default=",".join(sorted(ALL_DETECTORS)), help="which detectors `detect` hosts (default: all)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    try:
+        _run(_names(options.queries, {"lake", "detect"}), _names(options.detectors, ALL_DETECTORS))
+    except CtcError as error:
+        logging.getLogger("ctc.spark").error("%s", error)
+        return error.exit_code
+    return 0
+
+
+def _run(queries: frozenset[str], detectors: frozenset[str]) -> None:
+    state = session_state()
+    settings = load_state(state)
+    app = StreamingApp(build_session(settings, "ctc-" + "-".join(sorted(queries)), state), settings, state)
+    plans: list[QueryPlan] = []
+    if "detect" in queries:
+        plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))
+    if "lake" in queries:
+        plans.append(lake_plan(app, settings))
+    app.run(plans)
+
+
+def _names(given: str, known: frozenset[str] | set[str]) -> frozenset[str]:
+    names = frozenset(name for name in given.split(",") if name)
+    if not names or names - known:
+        raise ConfigError(f"unknown: {', '.join(sorted(names - known)) or 'nothing named'}; choose among {', '.join(sorted(known))}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())
