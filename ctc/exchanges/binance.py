@@ -15,8 +15,8 @@ import msgspec
 
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading, moment
+from ctc.model import TradeId
 
-_Id = Annotated[int, msgspec.Meta(ge=0)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -35,11 +35,11 @@ class _Event(msgspec.Struct, tag_field="e", gc=False):
 
 
 class _Trade(_Event, tag="trade", kw_only=True, gc=False):
-    t: _Id
+    t: TradeId
 
 
 class _AggTrade(_Event, tag="aggTrade", kw_only=True, gc=False):
-    a: _Id
+    a: TradeId
 
 
 class _Combined(msgspec.Struct, gc=False):

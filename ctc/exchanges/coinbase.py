@@ -15,8 +15,8 @@ import msgspec
 
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading
+from ctc.model import TradeId
 
-_Id = Annotated[int, msgspec.Meta(ge=0)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -25,7 +25,7 @@ class _Match(msgspec.Struct, tag_field="type", tag="match", gc=False):
     """A trade; `side` is the maker's."""
 
     product_id: _Name
-    trade_id: _Id
+    trade_id: TradeId
     price: Decimal
     size: Decimal
     side: Literal["buy", "sell"]
@@ -36,13 +36,13 @@ class _LastMatch(msgspec.Struct, tag_field="type", tag="last_match", gc=False):
     """The market's newest trade before the subscription: history, never a trade of the stream."""
 
     product_id: _Name
-    trade_id: _Id
+    trade_id: TradeId
     time: _Time
 
 
 class _Heartbeat(msgspec.Struct, tag_field="type", tag="heartbeat", gc=False):
     product_id: _Name
-    last_trade_id: _Id
+    last_trade_id: TradeId
     time: _Time
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, moment
-from ctc.model import Trade
-
-_Id = Annotated[int, msgspec.Meta(ge=0)]
+from ctc.model import Trade, TradeId
 
 
 class _Page(msgspec.Struct, gc=False):
@@ -23,7 +21,7 @@ class _Page(msgspec.Struct, gc=False):
 
 
 class _AggRow(msgspec.Struct, gc=False):
-    id: _Id = msgspec.field(name="a")
+    id: TradeId = msgspec.field(name="a")
     price: Decimal = msgspec.field(name="p")
     quantity: Decimal = msgspec.field(name="q")
     time: int = msgspec.field(name="T")
@@ -31,7 +29,7 @@ class _AggRow(msgspec.Struct, gc=False):
 
 
 class _Row(msgspec.Struct, gc=False):
-    id: _Id
+    id: TradeId
     price: Decimal
     quantity: Decimal = msgspec.field(name="qty")
     time: int
