@@ -1,0 +1,5 @@
+"""`python -m ctc.producer`."""
+
+from ctc.producer.main import main
+
+raise SystemExit(main())

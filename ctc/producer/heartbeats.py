@@ -1,0 +1,143 @@
+"""The heartbeats that move the folds' clocks: one a second and symbol, on whole seconds of the producer's time.
+
+The heartbeat of time T comes after every trade of a frame older than T and names, for each venue of its symbol, whether it
+was connected all the time since the one before, and the newest trade id sent (docs/FOLDS.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ctc.model import Heartbeat, Trade, VenueMark, from_us
+from ctc.settings import Settings
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+# A longer jump of the clock is a gap between recordings (or a machine that slept), not a time to count through.
+LONGEST_STEP = 120 * SECOND
+# Past every window and its lateness: the last heartbeat closes them all.
+FINAL_AFTER = 70 * SECOND
+
+
+@dataclass(slots=True)
+class Venue:
+    """One exchange's market of a symbol, as far as it has been sent. `unbroken` is False from a loss to the next heartbeat."""
+
+    exchange: str
+    market: str
+    native_symbol: str
+    kind: str
+    up: bool = False
+    unbroken: bool = True
+    last_id: int | None = None
+    spans: list[tuple[int, int]] | None = None
+
+    def connected(self, time_us: int) -> bool:
+        """Whether everything up to this time was seen: by its connection, or by what its recording spans."""
+        if self.spans is not None:
+            return any(first < time_us <= last for first, last in self.spans)
+        return self.up and self.unbroken
+
+    def mark(self, connected: bool) -> VenueMark:
+        return VenueMark(
+            exchange=self.exchange,
+            market=self.market,
+            native_symbol=self.native_symbol,
+            kind=self.kind,
+            connected=connected,
+            last_id=self.last_id,
+        )
+
+
+@dataclass(slots=True)
+class Venues:
+    """The venues of each symbol, in the order of the profile or of their first frame."""
+
+    by_symbol: dict[str, list[Venue]] = field(default_factory=dict)
+    _known: dict[tuple[str, str, str, str], Venue] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Venues:
+        """Each exchange of the session that has the symbol in its map."""
+        venues = cls()
+        for symbol in settings.session.symbols:
+            venues.by_symbol[symbol] = []
+            for name in settings.session.exchanges:
+                own = settings.exchanges[name]
+                if symbol in own.symbols:
+                    venues.add(symbol, Venue(name, own.market, own.symbols[symbol], own.kind))
+        return venues
+
+    def add(self, symbol: str, venue: Venue) -> None:
+        self.by_symbol.setdefault(symbol, []).append(venue)
+        self._known[venue.exchange, venue.market, venue.native_symbol, venue.kind] = venue
+
+    def find(self, trade: Trade) -> Venue | None:
+        """The venue that the trade belongs to; None where the session has none."""
+        return self._known.get((trade.exchange, trade.market, trade.native_symbol, trade.kind))
+
+    def __iter__(self) -> Iterator[Venue]:
+        return iter(self._known.values())
+
+    def change(self, exchange: str, natives: tuple[str, ...], up: bool) -> None:
+        """Note that the connection of these markets came up or was lost."""
+        for venue in self:
+            if venue.exchange == exchange and venue.native_symbol in natives:
+                venue.up = up
+                venue.unbroken = venue.unbroken and up
+
+
+class Heartbeats:
+    """Says each second once, through `say`; keeps the last price of the peg."""
+
+    def __init__(self, producer: str, venues: Venues, say: Callable[[Heartbeat], None]) -> None:
+        self._producer = producer
+        self._venues = venues
+        self._say = say
+        self._next = -1
+        self.peg: Decimal | None = None
+        self.count = 0
+
+    @property
+    def next_us(self) -> int:
+        """The time from which `advance` has something to say; -1 before the first frame."""
+        return self._next
+
+    def advance(self, time_us: int) -> None:
+        """Every frame older than `time_us` has been sent: say the seconds that this passes."""
+        if self._next < 0:
+            self._next = (time_us // SECOND + 1) * SECOND
+            return
+        if time_us - self._next > LONGEST_STEP:
+            self._jump(time_us)
+        while self._next <= time_us:
+            self._beat(self._next)
+            self._next += SECOND
+
+    def _jump(self, time_us: int) -> None:
+        """Close what was before the gap, and say that the minute in which it ends is not whole."""
+        self._beat(self._next, connected=False)
+        resumed = time_us // SECOND * SECOND
+        if resumed % MINUTE:
+            self._beat(resumed, connected=False)
+        self._next = resumed + SECOND
+
+    def finish(self, end_us: int) -> None:
+        """Say the seconds before `end_us`, that it ended there, and the last one, which closes every window."""
+        if self._next < 0:
+            return
+        end = max(-(-end_us // SECOND) * SECOND, self._next)
+        self.advance(end - SECOND)
+        self._beat(end, connected=False)
+        self._beat(end + FINAL_AFTER, connected=False, final=True)
+
+    def _beat(self, time_us: int, *, connected: bool = True, final: bool = False) -> None:
+        moment = from_us(time_us)
+        for symbol, venues in self._venues.by_symbol.items():
+            marks = tuple(venue.mark(connected and venue.connected(time_us)) for venue in venues)
+            self._say(Heartbeat(heartbeat=moment, symbol=symbol, producer=self._producer, venues=marks, peg=self.peg, final=final))
+            self.count += 1
+        for venue in self._venues:
+            venue.unbroken = venue.up

@@ -1,0 +1,156 @@
+"""Feeds the tape from the exchanges' sockets, until told to stop or until the frames pass a time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from typing import Any
+
+from ctc.errors import FrameError
+from ctc.model import from_us
+from ctc.producer.clock import FrameClock, ProducerClock
+from ctc.producer.heartbeats import Venues
+from ctc.producer.logs import log
+from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Taken
+from ctc.producer.tape import Tape
+from ctc.settings import Settings
+from ctc.sources.channel import Channel, LinkChange
+from ctc.sources.links import open_links
+
+# Few enough that the sockets' readers get their turn, enough that asking for turns costs nothing.
+ITEMS_AT_ONCE = 512
+WAIT_S = 0.2
+
+
+class LiveFeed:
+    """All connections of a session, merged in the order of the profile's clock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        venues: Venues,
+        clock: ProducerClock,
+        *,
+        until_us: int | None = None,
+        rng: random.Random | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._venues = venues
+        self._clock = clock
+        self._until_us = until_us
+        self._patience_s = patience_s
+        arrived = asyncio.Event()
+        self.links = open_links(settings, arrived, received=clock.received, rng=rng or random.SystemRandom())
+        self.channels = [channel for channel, _ in self.links]
+        self._merge: Merge
+        if isinstance(clock, FrameClock):
+            self._merge = FrameMerge(self.channels, arrived, patience_s=patience_s)
+        else:
+            self._merge = ArrivalMerge(self.channels, arrived, clock.now_us)
+        self._up = dict.fromkeys(self.channels, False)
+        self._away = dict.fromkeys(self.channels, False)
+        self._hold_until = time.monotonic() + patience_s
+
+    async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:
+        """Feed until stopped (None) or until everything before `until_us` is in the tape (that time)."""
+        tasks = [asyncio.create_task(link.run()) for _, link in self.links]
+        try:
+            while not stopping.is_set():
+                taken = self._merge.take(ITEMS_AT_ONCE)
+                if self._put_all(tape, taken):
+                    return self._until_us
+                if tape.full:
+                    await tape.room()
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                if taken:
+                    await asyncio.sleep(0)
+                else:
+                    await self._merge.wait(WAIT_S)
+        finally:
+            await self._hang_up(tasks)
+        await self._drain(tape)
+        return None
+
+    def _put_all(self, tape: Tape, taken: list[Taken]) -> bool:
+        """Put items and the heartbeats between them into the tape; True once the end is reached."""
+        self._note_away()
+        for time_us, channel, item in taken:
+            if self._pass(tape, time_us):
+                return True
+            self._put(tape, channel, item)
+        passed = self._merge.passed_us()
+        return passed is not None and self._pass(tape, passed)
+
+    def _pass(self, tape: Tape, time_us: int) -> bool:
+        if time_us < 0:
+            return False
+        if self._until_us is not None and time_us >= self._until_us:
+            return True
+        self._clock.reached(time_us)
+        if self._settled():
+            tape.advance(time_us)
+        return False
+
+    def _settled(self) -> bool:
+        """Whether heartbeats may begin: a connection that is only just coming up must not read as a lost one."""
+        if self._hold_until and (all(self._up.values()) or time.monotonic() >= self._hold_until):
+            self._hold_until = 0.0
+        return not self._hold_until
+
+    def _put(self, tape: Tape, channel: Channel, item: Any) -> None:
+        if isinstance(item, FrameError):
+            tape.unreadable(item)
+        elif isinstance(item, LinkChange):
+            self._up[channel] = item.up
+            self._note(channel)
+            log("connection", exchange=channel.exchange, symbols=channel.natives, up=item.up, trouble=item.trouble)
+        else:
+            tape.reading(item)
+
+    def _note_away(self) -> None:
+        for channel in self.channels:
+            if channel.away != self._away[channel]:
+                self._away[channel] = channel.away
+                self._note(channel)
+                log("connection", exchange=channel.exchange, symbols=channel.natives, away=channel.away)
+
+    def _note(self, channel: Channel) -> None:
+        up = self._up[channel] and not channel.away
+        self._venues.change(channel.exchange, channel.natives, up)
+
+    async def _hang_up(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        for channel in self.channels:
+            channel.open_wide()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _drain(self, tape: Tape) -> None:
+        """Put what had been read; heartbeats stay where they are: trades that were not read may be older."""
+        for channel in self.channels:
+            channel.close()
+        while taken := self._merge.take(ITEMS_AT_ONCE):
+            for _, channel, item in taken:
+                self._put(tape, channel, item)
+            await tape.room()
+
+    def status(self) -> dict[str, Any]:
+        """Each exchange's connections, worst news first, and its newest frame."""
+        found: dict[str, Any] = {}
+        for channel, link in self.links:
+            blank: dict[str, Any] = {"state": "connected", "trouble": "", "newest": None, "connections": [], "connects": 0}
+            entry = found.setdefault(channel.exchange, blank)
+            entry["connections"].append({"symbols": channel.natives, "state": channel.state, "waiting": len(channel.items)})
+            entry["connects"] += link.connects
+            if channel.state != "connected":
+                entry["state"] = channel.state
+            entry["trouble"] = entry["trouble"] or channel.trouble
+            if channel.mark >= 0:
+                entry["newest"] = max(entry["newest"] or from_us(0), from_us(channel.mark))
+        return found

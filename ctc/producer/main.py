@@ -1,0 +1,214 @@
+"""`python -m ctc.producer`: the exchanges, or recordings, into the session's streams.
+
+Ends by itself at `--until` or at the end of the recordings, after heartbeats that close every window. On SIGTERM or SIGINT
+everything that was read is sent; the windows stay open for whoever goes on (`--resume`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ctc import status
+from ctc.aws.clients import client
+from ctc.aws.kinesis import KinesisWriter
+from ctc.errors import ConfigError, CtcError, StreamError
+from ctc.model import to_us
+from ctc.ports import StreamWriter
+from ctc.producer.batcher import Batcher
+from ctc.producer.clock import FrameClock, ProducerClock, clock_of
+from ctc.producer.heartbeats import Venues
+from ctc.producer.live import LiveFeed
+from ctc.producer.logs import log
+from ctc.producer.replay import ReplayFeed
+from ctc.producer.tape import Tape
+from ctc.settings import Settings, load_state, session_state
+
+PUBLISH_EVERY_S = 0.5
+# What a stop waits for a stream that does not take what is left.
+DRAIN_WITHIN_S = 30.0
+SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "max": None}
+Feed = LiveFeed | ReplayFeed
+
+
+def batcher(writer: StreamWriter, settings: Settings, rng: random.Random, max_lines: int | None = None) -> Batcher:
+    """A batcher with the profile's limits."""
+    own = settings.producer
+    return Batcher(
+        writer,
+        linger_s=own.linger_ms / 1000,
+        max_pack_bytes=own.max_pack_bytes,
+        max_buffered_lines=max_lines or own.max_buffered_lines,
+        rng=rng,
+    )
+
+
+class Producer:
+    """One feed into one tape into two streams, with its status published."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: Path,
+        feed: Feed,
+        *,
+        venues: Venues,
+        clock: ProducerClock,
+        trades: StreamWriter,
+        dead: StreamWriter,
+    ) -> None:
+        rng = random.SystemRandom()
+        self._state = state
+        self._feed = feed
+        self._clock = clock
+        self._clock_name = "frames" if isinstance(clock, FrameClock) else "wall"
+        self._lines = batcher(trades, settings, rng)
+        # A dead letter may be a whole frame of half a megabyte: few of them may wait.
+        self._dead = batcher(dead, settings, rng, max_lines=200)
+        self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now)
+        self.stopping = asyncio.Event()
+        self.phase = "connecting"
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Until the feed ends or `stopping` is set, and all that it gave is in the streams. Raises StreamError."""
+        sending = [asyncio.create_task(self._lines.run()), asyncio.create_task(self._dead.run())]
+        feeding = asyncio.create_task(self._feed.run(self.tape, self.stopping))
+        publishing = asyncio.create_task(self._publish())
+        try:
+            await asyncio.wait({feeding, *sending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in sending:
+                if task.done():
+                    task.result()
+            end = feeding.result()
+            if end is not None:
+                self.tape.heartbeats.finish(end)
+            await self._drain(sending)
+            self.phase = "done"
+        except CtcError as error:
+            self.phase = "failed"
+            self._lines.written.trouble = str(error)
+            raise
+        finally:
+            await _cancel([feeding, publishing, *sending])
+            self.publish()
+
+    async def _drain(self, sending: list[asyncio.Task[None]]) -> None:
+        self.phase = "draining"
+        self._lines.close()
+        self._dead.close()
+        done, waiting = await asyncio.wait(sending, timeout=DRAIN_WITHIN_S if self.stopping.is_set() else None)
+        for task in done:
+            task.result()
+        if waiting:
+            left = self._lines.buffered + self._dead.buffered
+            why = self._lines.written.trouble or self._dead.written.trouble
+            raise StreamError(f"stopped with {left} lines unsent: the streams did not take them within {DRAIN_WITHIN_S:.0f} s ({why})")
+
+    async def _publish(self) -> None:
+        while True:
+            if self.phase == "connecting" and self.tape.counters.trades:
+                self.phase = "running"
+            self.publish()
+            await asyncio.sleep(PUBLISH_EVERY_S)
+
+    def publish(self) -> None:
+        """Write the status file."""
+        written, dead = self._lines.written, self._dead.written
+        values: dict[str, Any] = {
+            "phase": self.phase,
+            "clock": self._clock.now(),
+            "clock_kind": self._clock_name,
+            "heartbeats": self.tape.heartbeats.count,
+            **msgspec.structs.asdict(self.tape.counters),
+            "records": written.records,
+            "bytes": written.bytes,
+            "lines_sent": written.lines,
+            "retries": written.retries + dead.retries,
+            "dead_letters_sent": dead.lines,
+            "buffered_lines": self._lines.buffered,
+            "trouble": written.trouble or dead.trouble,
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            "exchanges": self._feed.status(),
+        }
+        status.publish(self._state, "producer", values)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, CtcError):
+            await task
+
+
+def producer_of(settings: Settings, state: Path, options: argparse.Namespace, trades: StreamWriter, dead: StreamWriter) -> Producer:
+    """The producer that the options ask for. Call it in a running loop."""
+    if options.replay:
+        clock = FrameClock()
+        replay = ReplayFeed(settings, options.replay, clock, SPEEDS[options.speed])
+        for notice in replay.found.notices:
+            log("notice", text=notice)
+        return Producer(settings, state, replay, venues=replay.venues, clock=clock, trades=trades, dead=dead)
+    own = clock_of(settings.producer)
+    venues = Venues.of(settings)
+    until_us = None if options.until is None else to_us(options.until)
+    feed = LiveFeed(settings, venues, own, until_us=until_us)
+    return Producer(settings, state, feed, venues=venues, clock=own, trades=trades, dead=dead)
+
+
+async def produce(settings: Settings, state: Path, options: argparse.Namespace) -> None:
+    """Run to the end or to a signal."""
+    kinesis = client("kinesis", settings)
+    trades, dead = KinesisWriter(kinesis, settings.stream.trades), KinesisWriter(kinesis, settings.stream.dead_letters)
+    producer = producer_of(settings, state, options, trades, dead)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, producer.stopping.set)
+    await producer.run()
+    log("done", **msgspec.structs.asdict(producer.tape.counters))
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options; argparse ends the process with code 2 and a sentence when they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m ctc.producer", description="Exchange frames into the session's streams.")
+    parser.add_argument("--until", type=moment, help="stop when the producer's clock has passed this time (ISO 8601)")
+    parser.add_argument("--replay", type=Path, nargs="+", action="extend", metavar="PATH", help="recordings instead of sockets")
+    parser.add_argument("--speed", choices=sorted(SPEEDS), default="max", help="of a replay, in times its own")
+    options = parser.parse_args(arguments)
+    if options.replay and options.until:
+        parser.error("--until is for sockets: a replay ends where its recordings do")
+    return options
+
+
+def moment(text: str) -> datetime:
+    """A UTC moment; without an offset it is taken as UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write it as 2026-11-23T12:00:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when everything read is in the streams, else the error's, with one sentence on stderr."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    state = session_state()
+    try:
+        settings = load_state(state)
+        asyncio.run(produce(settings, state, options))
+    except CtcError as error:
+        log("failed", text=str(error))
+        return 2 if isinstance(error, ConfigError) else error.exit_code
+    return 0

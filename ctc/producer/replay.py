@@ -1,0 +1,140 @@
+"""Feeds the tape from recordings, in the order of their own time, as fast as asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ctc.exchanges import EXCHANGES, exchange
+from ctc.model import from_us, to_us
+from ctc.producer.clock import FrameClock
+from ctc.producer.heartbeats import LONGEST_STEP, SECOND, Venue, Venues
+from ctc.producer.tape import Tape
+from ctc.settings import Settings
+from ctc.sources.merge import merge
+from ctc.sources.recording import RecordedFrame
+from ctc.sources.survey import Survey, survey
+
+FRAMES_AT_ONCE = 512
+Space = tuple[str, str, str, str]
+Names = dict[str, dict[str, str]]
+
+
+def canonical_names(settings: Settings) -> Names:
+    """For each exchange, its native names to the profile's canonical ones."""
+    return {
+        name: {native: symbol for symbol, native in own.symbols.items()} for name, own in settings.exchanges.items() if name in EXCHANGES
+    }
+
+
+class Scout:
+    """Reads the same recordings ahead, and keeps the spans of time in which each market traded without a long gap.
+
+    Connected is what a venue is from its first frame to its last; only who has read on knows that a frame was the last.
+    """
+
+    def __init__(self, frames: Iterator[tuple[RecordedFrame, int]]) -> None:
+        self._frames = frames
+        self._reached = -1
+        self.spans: dict[Space, list[tuple[int, int]]] = {}
+
+    def look_to(self, time_us: int) -> None:
+        """Read until a frame's mark is past this time."""
+        while self._reached <= time_us:
+            found = next(self._frames, None)
+            if found is None:
+                self._reached = 1 << 63
+                return
+            frame, self._reached = found
+            if frame.reading is not None:
+                for trade in frame.reading.trades:
+                    self._note((trade.exchange, trade.market, trade.native_symbol, trade.kind), self._reached)
+
+    def _note(self, space: Space, mark_us: int) -> None:
+        spans = self.spans.setdefault(space, [])
+        if spans and mark_us - spans[-1][1] <= LONGEST_STEP:
+            spans[-1] = (spans[-1][0], mark_us)
+        else:
+            spans.append((mark_us, mark_us))
+
+
+class ReplayFeed:
+    """Recorded files as a session: their symbols, their times, their venues."""
+
+    def __init__(self, settings: Settings, paths: list[Path], clock: FrameClock, speed: float | None) -> None:
+        """`speed` is how many times faster than it was recorded; None is as fast as the machine can. Raises RecordingError."""
+        self._clock = clock
+        self._speed = speed
+        self._names = canonical_names(settings)
+        self.found: Survey = survey(paths).require()
+        self._recordings = self.found.open(self._names)
+        self._scout = Scout(merge(self.found.open(self._names)))
+        self.venues = self._venues()
+        self._pace: tuple[float, int] | None = None
+        self._newest: dict[str, int] = {}
+
+    def _venues(self) -> Venues:
+        venues = Venues()
+        chosen = self.found.chosen
+        for name, market, native in self.found.markets:
+            kind = chosen[name, market, native]
+            symbol = exchange(name, self._names.get(name), market).listing(native, kind, market).symbol
+            spans = self._scout.spans.setdefault((name, market, native, kind), [])
+            venues.add(symbol, Venue(name, market, native, kind, spans=spans))
+        return venues
+
+    async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:
+        """Feed until stopped (None) or to the end (the time after everything)."""
+        end = -1
+        for count, (frame, mark_us) in enumerate(merge(self._recordings), 1):
+            if self._speed is not None:
+                await self._keep_pace(mark_us, self._speed, stopping)
+            elif count % FRAMES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if stopping.is_set():
+                return None
+            if tape.full:
+                await tape.room()
+            end = max(end, self._put(tape, frame, mark_us))
+        return end // SECOND * SECOND + SECOND
+
+    def _put(self, tape: Tape, frame: RecordedFrame, mark_us: int) -> int:
+        """Put one frame and the heartbeats before it; the newest time that it speaks of."""
+        if mark_us > 0:
+            self._clock.reached(mark_us)
+            if mark_us >= tape.heartbeats.next_us:
+                self._scout.look_to(mark_us + LONGEST_STEP)
+                tape.advance(mark_us)
+        if frame.error is not None:
+            tape.unreadable(frame.error, frame.received)
+        if frame.reading is None:
+            return mark_us
+        tape.reading(frame.reading)
+        newest = max([mark_us, *(to_us(trade.timestamp) for trade in frame.reading.trades)])
+        self._newest[frame.exchange] = max(newest, self._newest.get(frame.exchange, 0))
+        return newest
+
+    async def _keep_pace(self, mark_us: int, speed: float, stopping: asyncio.Event) -> None:
+        """Wait until it is this frame's turn; a long gap is skipped."""
+        now = time.monotonic()
+        if mark_us <= 0:
+            return
+        if self._pace is None or mark_us - self._clock.now_us() > LONGEST_STEP:
+            self._pace = (now, mark_us)
+        due = self._pace[0] + (mark_us - self._pace[1]) / SECOND / speed
+        if due - now < 0.01:
+            return
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({stop}, timeout=due - now)
+        stop.cancel()
+
+    def status(self) -> dict[str, Any]:
+        """How far each exchange's recordings have come, and what was wrong with them."""
+        trouble = "; ".join(recording.trouble for recording in self._recordings if recording.trouble)
+        return {
+            name: {"state": "replay", "trouble": trouble, "newest": from_us(newest), "connections": [], "connects": 0}
+            for name, newest in self._newest.items()
+        }

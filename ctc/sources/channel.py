@@ -1,0 +1,81 @@
+"""One connection's frames on their way to the producer: in order, bounded, with the time they have reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import msgspec
+
+from ctc.errors import FrameError
+from ctc.exchanges import Reading
+
+
+class LinkChange(msgspec.Struct, frozen=True, gc=False):
+    """The connection came up (subscribed), or went down with `trouble` in words; stands in the queue where it happened."""
+
+    up: bool
+    trouble: str = ""
+
+
+Item = Reading | FrameError | LinkChange
+
+
+class Channel:
+    """A bounded queue whose items have times that never fall: each counts as at least as new as the one before.
+
+    `mark` is the time of the newest item put in, in microseconds, -1 before the first that had one. `away` is the reader's
+    note that it waited long enough and goes on without this channel.
+    """
+
+    def __init__(self, exchange: str, natives: tuple[str, ...], size: int, arrived: asyncio.Event) -> None:
+        self.exchange = exchange
+        self.natives = natives
+        self.items: deque[tuple[int, Item]] = deque()
+        self.mark = -1
+        self.up = False
+        self.away = False
+        self.closed = False
+        self.state = "connecting"
+        self.trouble = ""
+        self._size = size
+        self._arrived = arrived
+        self._freed = asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        """Whether the next `put` waits for the reader."""
+        return len(self.items) >= self._size
+
+    async def put(self, item: Item, time_us: int | None) -> None:
+        """Append a frame; waits while the channel is full, which stops the socket's reader and then the exchange."""
+        while len(self.items) >= self._size:
+            self._freed.clear()
+            await self._freed.wait()
+        if time_us is not None and time_us > self.mark:
+            self.mark = time_us
+        self.items.append((self.mark, item))
+        self._arrived.set()
+
+    def change(self, up: bool, trouble: str = "") -> None:
+        """Append a change of the connection; never waits."""
+        self.up = up
+        self.trouble = trouble
+        self.state = "connected" if up else "disconnected"
+        self.items.append((self.mark, LinkChange(up, trouble)))
+        self._arrived.set()
+
+    def taken(self) -> None:
+        """The reader has taken items: lets a waiting `put` go on."""
+        if len(self.items) < self._size:
+            self._freed.set()
+
+    def open_wide(self) -> None:
+        """Take what comes without waiting from now on: the connections are hanging up, and nobody takes items meanwhile."""
+        self._size = 1 << 62
+        self._freed.set()
+
+    def close(self) -> None:
+        """Nothing will be put any more; nobody waits for this channel once it is empty."""
+        self.closed = True
+        self._arrived.set()

@@ -1,0 +1,43 @@
+"""The connections of a session: a few per exchange, several markets on each, within the exchange's limit."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+from ctc.exchanges import exchange
+from ctc.settings import Settings
+from ctc.sources.channel import Channel
+from ctc.sources.websocket import SYMBOLS_PER_CONNECTION, Link
+
+CHANNEL_ITEMS = 8192
+
+
+def natives_of(settings: Settings, name: str) -> tuple[str, ...]:
+    """The exchange's own names of the session's symbols, in the profile's order."""
+    symbols = settings.exchanges[name].symbols
+    return tuple(symbols[symbol] for symbol in settings.session.symbols if symbol in symbols)
+
+
+def spread_out(natives: tuple[str, ...], max_connections: int, per_connection: int = SYMBOLS_PER_CONNECTION) -> list[tuple[str, ...]]:
+    """Markets by connection: as few connections as hold them, one below the limit, which replacements need to overlap."""
+    allowed = max(1, max_connections - 1)
+    size = max(per_connection, -(-len(natives) // allowed))
+    return [natives[start : start + size] for start in range(0, len(natives), size)]
+
+
+def open_links(
+    settings: Settings, arrived: asyncio.Event, *, received: Callable[[], datetime | None], rng: random.Random
+) -> list[tuple[Channel, Link]]:
+    """Channels and links of every exchange of the session, in its order; nothing is connected until a link runs."""
+    pairs = []
+    for name in settings.session.exchanges:
+        own = settings.exchanges[name]
+        reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+        limit = asyncio.Semaphore(own.max_connections)
+        for natives in spread_out(natives_of(settings, name), own.max_connections):
+            channel = Channel(name, natives, CHANNEL_ITEMS, arrived)
+            pairs.append((channel, Link(reader, own, channel, limit, received=received, rng=rng)))
+    return pairs

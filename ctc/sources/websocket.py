@@ -1,0 +1,274 @@
+"""One exchange connection kept up: subscribes, reads, and is replaced before it is cut, with no trade missed in between.
+
+A replacement overlaps: the new socket is subscribed and delivers before the old one is closed, and the old one is read
+until it is at least as far as the new one began. Both copies of a trade go on: ids make them one downstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from ctc.errors import ExchangeError, FrameError
+from ctc.exchanges import Exchange, Reading
+from ctc.model import to_us
+from ctc.settings import ExchangeSettings
+from ctc.sources.backoff import Backoff
+from ctc.sources.channel import Channel
+from ctc.sources.refusals import explain
+
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
+ANSWER_WITHIN_S = 10.0
+OVERLAP_AT_MOST_S = 5.0
+DELIVER_WITHIN_S = 30.0
+PATIENCE_GROWS_TO = 8
+CHECK_EVERY_S = 0.25
+# A frame of this size still fits into one dead-letter record as base64.
+MAX_FRAME_BYTES = 512 * 1024
+SYMBOLS_PER_CONNECTION = 100
+LOSSES = (ExchangeError, OSError, TimeoutError, WebSocketException)
+_ACKS = frozenset({"ack", "subscriptions"})
+# History sent on subscribing: its time says nothing of where the stream is.
+_UNTIMED = frozenset({"last_match"})
+
+
+class _Session:
+    """One open socket and how far it has come; times of frames in microseconds, others on the monotonic clock."""
+
+    reader: asyncio.Task[None]  # set before anything is awaited
+
+    def __init__(self, ws: ClientConnection, now: float) -> None:
+        self.ws = ws
+        self.opened = now
+        self.last_trade = now
+        self.subscribed = asyncio.Event()
+        self.delivering = asyncio.Event()
+        self.retire = False
+        self.first_us = -1
+        self.newest_us = -1
+
+
+class Link:
+    """Keeps one connection of one exchange up for some of its markets, and puts what it reads into its channel.
+
+    `limit` holds the exchange's connections to its `max_connections`. `received` stamps trades (None leaves them their
+    event time). Losing the connection is a state of the channel, never an exception.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        settings: ExchangeSettings,
+        channel: Channel,
+        limit: asyncio.Semaphore,
+        *,
+        received: Callable[[], datetime | None],
+        rng: random.Random,
+        monotonic: Callable[[], float] = time.monotonic,
+        check_every_s: float = CHECK_EVERY_S,
+    ) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._channel = channel
+        self._limit = limit
+        self._received = received
+        self._monotonic = monotonic
+        self._check_every_s = check_every_s
+        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, rng)
+        self._url = exchange.url(settings.ws, channel.natives, settings.kind)
+        self._patience = 1
+        self._sessions: set[_Session] = set()
+        self.connects = 0
+
+    async def run(self) -> None:
+        """Connect, read and reconnect until cancelled; closes its sockets then."""
+        try:
+            while True:
+                try:
+                    await self._stay_connected()
+                except LOSSES as error:
+                    refusal = explain(self._exchange.name, self._url, error)
+                    self._channel.change(False, str(refusal))
+                    await asyncio.sleep(self._backoff.next_s(refusal.retry_after or 0.0))
+        finally:
+            for session in list(self._sessions):
+                await self._retire(session)
+
+    async def _stay_connected(self) -> None:
+        """Returns never; raises what ended the connection."""
+        session = await self._open()
+        try:
+            while True:
+                await self._until_due(session)
+                if self._settings.max_connections == 1:
+                    raise ExchangeError(f"{self._exchange.name}: replacing its only allowed connection, without overlap")
+                session = await self._replace(session)
+        finally:
+            await self._retire(session)
+
+    async def _open(self) -> _Session:
+        """A subscribed session whose frames already go into the channel."""
+        await self._limit.acquire()
+        session = None
+        try:
+            ws = await connect(
+                self._url,
+                compression=None,
+                open_timeout=ANSWER_WITHIN_S,
+                close_timeout=ANSWER_WITHIN_S,
+                # Our own pings would time out while backpressure holds the reader; the watchdog finds dead peers.
+                ping_interval=None,
+                max_size=MAX_FRAME_BYTES,
+                max_queue=1024,
+                proxy=None if urlsplit(self._url).hostname in ("127.0.0.1", "localhost", "::1") else True,
+            )
+            self.connects += 1
+            session = _Session(ws, self._monotonic())
+            self._sessions.add(session)
+            if self._exchange.subscribes_by_url:
+                self._confirm(session)
+            session.reader = asyncio.create_task(self._read(session))
+            await self._subscribe(session)
+        except BaseException:
+            if session is None:
+                self._limit.release()
+            else:
+                await self._retire(session)
+            raise
+        return session
+
+    def _confirm(self, session: _Session) -> None:
+        """Note in the channel, between the right frames, that the subscription holds from here on."""
+        if not session.subscribed.is_set():
+            session.subscribed.set()
+            self._channel.change(True)
+
+    async def _subscribe(self, session: _Session) -> None:
+        if session.subscribed.is_set():
+            return
+        for request in self._exchange.subscriptions(self._channel.natives, self._settings.kind):
+            await session.ws.send(request)
+        await self._first_of(session, session.subscribed, ANSWER_WITHIN_S)
+        if not session.subscribed.is_set():
+            raise ExchangeError(f"{self._exchange.name} did not confirm the subscription within {ANSWER_WITHIN_S:.0f} s; connecting again")
+
+    async def _first_of(self, session: _Session, event: asyncio.Event, within_s: float) -> None:
+        """Wait for the event, at most so long; raises what ended the session if that comes first."""
+        waiting = asyncio.create_task(event.wait())
+        try:
+            await asyncio.wait({waiting, session.reader}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if session.reader.done() and not event.is_set():
+            session.reader.result()
+
+    async def _until_due(self, session: _Session) -> None:
+        """Return when the session should be replaced: its time is up, the exchange says so, or no trade comes."""
+        while True:
+            await asyncio.wait({session.reader}, timeout=self._check_every_s)
+            if session.reader.done():
+                session.reader.result()
+            now = self._monotonic()
+            if session.retire or now - session.opened >= self._settings.reconnect_after_s:
+                return
+            if self._channel.full:
+                session.last_trade = now  # it is we who hold it back
+            if now - session.last_trade >= self._settings.stale_after_s * self._patience:
+                # A market may simply be quiet: each replacement that brings no trade doubles the patience.
+                self._patience = min(self._patience * 2, PATIENCE_GROWS_TO)
+                self._channel.trouble = f"no trade for {now - session.last_trade:.0f} s: subscribing anew beside the old connection"
+                return
+
+    async def _replace(self, old: _Session) -> _Session:
+        """The session to go on with: a new one that overlaps the old, or the old one where no new one comes up."""
+        try:
+            new = await self._open()
+            await self._first_of(new, new.delivering, DELIVER_WITHIN_S)
+        except LOSSES as error:
+            self._channel.trouble = f"no replacement yet: {explain(self._exchange.name, self._url, error)}"
+            self._put_off(old)
+            return old
+        if old.reader.done():
+            self._channel.change(False, "the old connection ended before the new one was up")
+            self._channel.change(True)
+        await self._catch_up(old, new.first_us)
+        await self._retire(old)
+        return new
+
+    async def _catch_up(self, old: _Session, until_us: int) -> None:
+        """Read the old connection until it is as far as the new one began; a full channel stops the clock."""
+        deadline = self._monotonic() + OVERLAP_AT_MOST_S
+        while not old.reader.done() and old.newest_us < until_us and self._monotonic() < deadline:
+            await asyncio.wait({old.reader}, timeout=0.01)
+            if self._channel.full:
+                deadline = self._monotonic() + OVERLAP_AT_MOST_S
+
+    def _put_off(self, session: _Session) -> None:
+        """Keep the session for another while: the next try comes after a backoff."""
+        now = self._monotonic()
+        wait_s = self._backoff.next_s()
+        session.retire = False
+        session.opened = now - self._settings.reconnect_after_s + wait_s
+        session.last_trade = now
+
+    async def _retire(self, session: _Session) -> None:
+        """Close; what had already arrived is still read."""
+        if session not in self._sessions:
+            return
+        self._sessions.discard(session)
+        try:
+            await session.ws.close()
+            await asyncio.wait({session.reader}, timeout=ANSWER_WITHIN_S)
+            while self._channel.full and not session.reader.done():
+                await asyncio.wait({session.reader}, timeout=self._check_every_s)
+            session.reader.cancel()
+            await asyncio.gather(session.reader, return_exceptions=True)
+        finally:
+            self._limit.release()
+
+    async def _read(self, session: _Session) -> None:
+        """Frames into the channel until the connection ends; raises what ended it."""
+        receive, read, put, received = session.ws.recv, self._exchange.read, self._channel.put, self._received
+        while True:
+            frame = await receive(decode=False)
+            try:
+                reading = read(frame, received())
+            except FrameError as error:
+                await put(error, None)
+                continue
+            if reading.trades:
+                await put(reading, self._note(session, reading))
+                session.last_trade = self._monotonic()
+                self._patience = 1
+            else:
+                await self._other(session, reading)
+
+    async def _other(self, session: _Session, reading: Reading) -> None:
+        if reading.error is not None:
+            raise ExchangeError(reading.error)
+        if reading.kind in _ACKS:
+            self._confirm(session)
+        elif reading.kind == "serverShutdown":
+            session.retire = True
+        await self._channel.put(reading, self._note(session, reading))
+
+    def _note(self, session: _Session, reading: Reading) -> int | None:
+        """The frame's time in microseconds; notes how far the session has come."""
+        if reading.event_time is None or reading.kind in _UNTIMED:
+            return None
+        time_us = to_us(reading.event_time)
+        if session.first_us < 0:
+            session.first_us = time_us
+            session.delivering.set()
+            self._backoff.reset()
+        if time_us > session.newest_us:
+            session.newest_us = time_us
+        return time_us
