@@ -1,0 +1,183 @@
+"""Exact comparison of what the platform stored with what it should have: alerts with the reference's, trades with the tape's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ctc.model import Alert
+from ctc.schema import ANOMALIES
+
+NAMED = 5  # how many differences are spelt out
+HOT_FIELDS = tuple(name for name in Alert.__struct_fields__ if name not in ("alert_id", "message"))
+LAKE_FIELDS = tuple(name for name in ANOMALIES.names if name not in ("alert_id", "message"))
+
+
+class Equality(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts of one store against the reference's, each alert's newest revision, all fields but the message."""
+
+    store: str
+    expected: int
+    found: int
+    missing: int
+    extra: int
+    doubled: int
+    different: int
+    first: list[str]
+
+    @property
+    def exact(self) -> bool:
+        return not (self.missing or self.extra or self.doubled or self.different)
+
+    def sentences(self) -> list[str]:
+        """Empty when exact, else what is wrong."""
+        if self.exact:
+            return []
+        head = (
+            f"{self.store}: {self.missing} alerts missing, {self.extra} extra, {self.doubled} doubled and {self.different} different "
+            f"from the reference's {self.expected}."
+        )
+        return [head, *self.first]
+
+
+class TapeTrade(NamedTuple):
+    """A market trade as both the tape and `raw_trades` have it."""
+
+    exchange: str
+    native_symbol: str
+    kind: str
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    side: str
+    timestamp: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        return self[:4]
+
+
+class TradeCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of `raw_trades` against the tape. Checks of several markets add up: `a + b`."""
+
+    tape: int = 0
+    lake: int = 0
+    missing: int = 0
+    extra: int = 0
+    doubled: int = 0
+    different: int = 0
+    first: list[str] = []
+
+    @property
+    def exact(self) -> bool:
+        return not (self.missing or self.extra or self.doubled or self.different)
+
+    def sentences(self) -> list[str]:
+        """Empty when exact, else what is wrong."""
+        if self.exact:
+            return []
+        head = (
+            f"raw_trades: {self.missing} of {self.tape} trades missing, {self.extra} extra, {self.doubled} doubled and "
+            f"{self.different} different from the tape."
+        )
+        return [head, *self.first]
+
+    def __add__(self, other: TradeCheck) -> TradeCheck:
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__ if name != "first"}
+        return TradeCheck(**sums, first=(self.first + other.first)[:NAMED])
+
+
+def newest(alerts: Iterable[Alert]) -> dict[str, Alert]:
+    """The highest revision of each alert by id, in the order in which ids were first said."""
+    found: dict[str, Alert] = {}
+    for alert in alerts:
+        if alert.alert_id not in found or alert.revision > found[alert.alert_id].revision:
+            found[alert.alert_id] = alert
+    return found
+
+
+def compare_hot(wanted: Mapping[str, Alert], found: Iterable[Alert]) -> Equality:
+    """DynamoDB's alerts against the reference's newest revisions."""
+    rows = [(alert.alert_id, {name: getattr(alert, name) for name in HOT_FIELDS}) for alert in found]
+    due = {key: {name: getattr(alert, name) for name in HOT_FIELDS} for key, alert in wanted.items()}
+    return _compare("DynamoDB", wanted, due, rows)
+
+
+def compare_lake(wanted: Mapping[str, Alert], found: Iterable[Mapping[str, Any]]) -> Equality:
+    """Rows of `anomalies` (columns of ctc.schema.ANOMALIES) against the reference's newest revisions."""
+    rows = [(str(row["alert_id"]), {name: _plain(name, row.get(name)) for name in LAKE_FIELDS}) for row in found]
+    due = {key: {name: _plain(name, _lake_value(alert, name)) for name in LAKE_FIELDS} for key, alert in wanted.items()}
+    return _compare("anomalies", wanted, due, rows)
+
+
+def _lake_value(alert: Alert, column: str) -> Any:
+    return getattr(alert, "event_time" if column == "timestamp" else column)
+
+
+def _plain(column: str, value: Any) -> Any:
+    """One form for values of tables and structs: rules by their short names, moments aware and in UTC."""
+    if column == "rule" and value is not None:
+        return str(value).rpartition(".")[2]
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def _compare(
+    store: str, wanted: Mapping[str, Alert], due: Mapping[str, dict[str, Any]], rows: list[tuple[str, dict[str, Any]]]
+) -> Equality:
+    found = dict(rows)
+    missing = [key for key in due if key not in found]
+    extra = sorted(key for key in found if key not in due)
+    different = [key for key in due if key in found and found[key] != due[key]]
+    named = [f"missing: {_name(wanted[key])}" for key in missing[:NAMED]]
+    named += [f"extra: {found[key]['rule']} {found[key]['exchange']} {found[key]['symbol']} ({key})" for key in extra[:NAMED]]
+    named += [f"different: {_name(wanted[key])}: {_unlike(found[key], due[key])}" for key in different[:NAMED]]
+    return Equality(
+        store=store,
+        expected=len(due),
+        found=len(rows),
+        missing=len(missing),
+        extra=len(extra),
+        doubled=len(rows) - len(found),
+        different=len(different),
+        first=named,
+    )
+
+
+def _name(alert: Alert) -> str:
+    when = alert.event_time.isoformat(timespec="milliseconds")
+    return f"{alert.rule} {alert.exchange} {alert.symbol} at {when} ({alert.alert_id})"
+
+
+def _unlike(found: Mapping[str, Any], due: Mapping[str, Any]) -> str:
+    parts = [f"{name} is {found[name]!s}, not {value!s}" for name, value in due.items() if found[name] != value]
+    return "; ".join(parts)
+
+
+def compare_trades(tape: Iterable[TapeTrade], lake: Iterable[TapeTrade]) -> TradeCheck:
+    """Every trade of the tape once and no other; give one market at a time where there are millions, and add the checks up."""
+    rest = {trade.key: trade for trade in tape}
+    total, rows, doubled, extra, different = len(rest), 0, 0, 0, 0
+    first: list[str] = []
+    seen: set[tuple[str, str, str, int]] = set()
+    for row in lake:
+        rows += 1
+        due = rest.pop(row.key, None)
+        word = ""
+        if row.key in seen:
+            doubled, word = doubled + 1, "doubled"
+        elif due is None:
+            extra, word = extra + 1, "extra"
+        elif due != row:
+            different, word = different + 1, f"different from {due[4:]}"
+        seen.add(row.key)
+        if word and len(first) < NAMED:
+            first.append(f"{word}: {row}")
+    first += [f"missing: {trade}" for trade in islice(rest.values(), NAMED)]
+    return TradeCheck(tape=total, lake=rows, missing=len(rest), extra=extra, doubled=doubled, different=different, first=first[:NAMED])
