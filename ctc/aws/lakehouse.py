@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
@@ -21,7 +20,7 @@ from ctc.aws import clients
 from ctc.aws.columns import arrow_schema, iceberg_schema, partition_spec
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.errors import LakeError
-from ctc.schema import TABLES, Table
+from ctc.schema import TABLES
 from ctc.settings import Settings
 
 __all__ = [
@@ -142,15 +141,8 @@ class TableAppender:
         self._tables.pop(table_name, None)
         return last_batch(self._table(table_name), query, run)
 
-    def append_once(self, table_name: str, rows: pa.Table, *, query: str, run: str, batch_id: int) -> bool:
+    def append_once(self, name: str, rows: pa.Table, *, query: str, run: str, batch_id: int) -> bool:
         """Commit the rows unless this batch or a later one is there; True when a snapshot was added."""
-        return self._commit_once(table_name, rows, None, query, run, batch_id)
-
-    def merge_once(self, table_name: str, rows: pa.Table, *, key: str, query: str, run: str, batch_id: int) -> bool:
-        """As `append_once`, but rows of a `revision` above 0 take the place of those with the same key, time and symbol."""
-        return self._commit_once(table_name, _newest(rows, key), key, query, run, batch_id)
-
-    def _commit_once(self, name: str, rows: pa.Table, key: str | None, query: str, run: str, batch_id: int) -> bool:
         if rows.num_rows == 0:
             return False
         memory = (name, query, run)
@@ -159,14 +151,16 @@ class TableAppender:
             done = self.last_batch(name, query, run)
         added = done is None or batch_id > done
         if added:
-            self._commit(name, rows, key, query, run, batch_id)
+            self._commit(name, rows, query, run, batch_id)
         self._done[memory] = batch_id if done is None else max(batch_id, done)
         return added
 
-    def _commit(self, name: str, rows: pa.Table, key: str | None, query: str, run: str, batch_id: int) -> None:
+    def _commit(self, name: str, rows: pa.Table, query: str, run: str, batch_id: int) -> None:
         for _ in range(_COMMIT_TRIES):
             try:
-                self._write(name, rows, key, {QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)})
+                self._table(name).append(
+                    rows, snapshot_properties={QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)}
+                )
                 return
             except (CommitFailedException, ValidationException) as error:
                 # Other writers were first, or it was this batch's own commit from a process that has died: the table knows.
@@ -178,13 +172,6 @@ class TableAppender:
                 raise LakeError(f"{self._database}.{name}: the commit failed, try the batch again: {error}") from error
         raise LakeError(f"{self._database}.{name}: {_COMMIT_TRIES} commits lost to other writers, try the batch again: {lost}") from lost
 
-    def _write(self, name: str, rows: pa.Table, key: str | None, properties: dict[str, str]) -> None:
-        replaced = _superseded(TABLES[name], rows, key) if key else None
-        with self._table(name).transaction() as transaction:
-            if replaced:
-                transaction.delete(replaced, snapshot_properties=properties)
-            transaction.append(rows, snapshot_properties=properties)
-
     def _table(self, name: str) -> IcebergTable:
         if name not in self._tables:
             try:
@@ -192,30 +179,6 @@ class TableAppender:
             except NoSuchTableError as error:
                 raise LakeError(f"there is no table {self._database}.{name}: start the session again, it creates its tables") from error
         return self._tables[name]
-
-
-def _newest(rows: pa.Table, key: str) -> pa.Table:
-    """One row a key: that of the highest revision, the others' order kept."""
-    best: dict[Any, tuple[int, int]] = {}
-    for index, (identity, revision) in enumerate(zip(rows[key].to_pylist(), rows["revision"].to_pylist(), strict=True)):
-        best[identity] = max(best.get(identity, (-1, -1)), (revision, index))
-    return rows.take(sorted(index for _, index in best.values()))
-
-
-def _superseded(table: Table, rows: pa.Table, key: str) -> str | None:
-    """The filter of rows that a revision replaces; time and symbol let Iceberg skip nearly every file."""
-    revised = rows.filter(pc.greater(rows["revision"], 0))
-    if revised.num_rows == 0:
-        return None
-    times = pc.min_max(revised[table.time]).as_py()
-    return (
-        f"{key} in ({_words(revised[key])}) and symbol in ({_words(revised['symbol'])})"
-        f" and {table.time} >= '{times['min'].isoformat()}' and {table.time} <= '{times['max'].isoformat()}'"
-    )
-
-
-def _words(column: pa.ChunkedArray) -> str:
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(set(column.to_pylist())))
 
 
 def _create_buckets(settings: Settings) -> None:

@@ -95,7 +95,7 @@ class LakeReader:
         view, path = name.replace('"', '""'), location.replace("'", "''")
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(f"create or replace view \"{view}\" as select * from iceberg_scan('{path}')")
+                cursor.execute(f"create or replace view \"{view}\" as select * from iceberg_scan('{path}')")  # noqa: S608 - both quoted
         except duckdb.Error as error:
             raise LakeError(f"the table {name} at {location} can't be read: {_first_line(error)}") from error
         self._views[name] = location
@@ -114,8 +114,8 @@ def check_read_only(sql: str) -> None:
         raise ConfigError(f"give one SQL statement, not {len(statements)}")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
-        return check_read_only(_EXPLAIN.sub("", statements[0].query, count=1))
-    if kind != duckdb.StatementType.SELECT:
+        check_read_only(_EXPLAIN.sub("", statements[0].query, count=1))
+    elif kind != duckdb.StatementType.SELECT:
         raise ConfigError(f"the lake is read only here: use SELECT, WITH, DESCRIBE, SHOW or EXPLAIN, not {kind.name}")
 
 

@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from ctc.aws.query import LakeReader, check_read_only
 from ctc.settings import load_state
@@ -44,9 +45,9 @@ def show(rows: pa.Table, format: Format, out: TextIO | None = None) -> None:
         _table(rows, Console(file=out), Console(stderr=True))
 
 
-def _rows(rows: pa.Table) -> Iterator[dict[str, Any]]:
+def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
     for batch in rows.to_batches(max_chunksize=4096):
-        yield from batch.to_pylist()
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _json(rows: pa.Table, out: TextIO) -> None:
@@ -54,28 +55,28 @@ def _json(rows: pa.Table, out: TextIO) -> None:
     out.write("[")
     for index, row in enumerate(_rows(rows)):
         out.write(",\n" if index else "\n")
-        out.write(msgspec.json.encode(_exact(row)).decode())
+        out.write(msgspec.json.encode(_exact(dict(zip(rows.column_names, row, strict=True)))).decode())
     out.write("\n]\n" if rows.num_rows else "]\n")
 
 
 def _csv(rows: pa.Table, out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(rows.column_names)
-    writer.writerows([_text(value) for value in row.values()] for row in _rows(rows))
+    writer.writerows([_text(value) for value in row] for row in _rows(rows))
 
 
 def _table(rows: pa.Table, screen: Console, notes: Console) -> None:
     """As much as the terminal holds, and a word about the rest."""
     height = max(screen.size.height - _AROUND, 5)
     shown = rows.slice(0, height)
-    cells = [[_text(value) for value in row.values()] for row in _rows(shown)]
+    cells = [[_text(value) for value in row] for row in _rows(shown)]
     widths = [min(max(map(len, column)), WIDEST) + 3 for column in zip(rows.column_names, *cells, strict=True)]
     columns = _fitting(widths, screen.size.width - 1)
     table = RichTable()
     for name, kind in zip(rows.column_names[:columns], rows.schema.types, strict=False):
         table.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if _numeric(kind) else "left")
     for row in cells:
-        table.add_row(*(text.replace("\n", " ") if len(text) <= 4 * WIDEST else text[: 4 * WIDEST] for text in row[:columns]))
+        table.add_row(*(Text(text[: 4 * WIDEST].replace("\n", " ")) for text in row[:columns]))
     screen.print(table)
     if hidden := rows.num_rows - shown.num_rows:
         notes.print(f"{hidden:,} more rows; --format json or csv gives all {rows.num_rows:,}")
