@@ -182,7 +182,10 @@ def load_state(state: Path) -> Settings:
     path = state / "settings.json"
     if not path.is_file():
         raise ConfigError(f"no session in {state}: start one with `ctc sim`, or name another folder with --state")
-    return _convert(msgspec.json.decode(path.read_bytes()), path)
+    try:
+        return _convert(msgspec.json.decode(path.read_bytes()), path)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path} is damaged ({error}): start a new session, or name another folder with --state") from error
 
 
 def save_state(settings: Settings, state: Path) -> None:
@@ -232,8 +235,8 @@ def _apply(values: dict[str, Any], overrides: Mapping[str, Any], path: Path, ori
         *tables, key = dotted.split(".")
         table = values
         for name in tables:
-            table = table.get(name, {})
-        if key not in table:
+            table = table.get(name, {}) if isinstance(table, dict) else {}
+        if not isinstance(table, dict) or key not in table:
             raise ConfigError(f"{path}: {origin} set {dotted!r}, which is not a key of this profile")
         table[key] = _like(table[key], value, dotted)
 
