@@ -72,7 +72,10 @@ class Exchange(ABC):
 
     @abstractmethod
     def identify(self, frame: str | bytes) -> tuple[str, str, str] | None:
-        """Market, native symbol and kind of a frame with trades, cheaper than `read`; None for all other frames."""
+        """Market, native symbol and kind of a frame with trades, cheaper than `read`; None for all other frames.
+
+        Says nothing about amounts and times: `read` may still refuse the frame.
+        """
 
     @abstractmethod
     def url(self, base: str, natives: Sequence[str], kind: str) -> str:

@@ -61,7 +61,7 @@ class _Head(msgspec.Struct, gc=False):
     error: Any = msgspec.UNSET
     code: Any = msgspec.UNSET
     msg: Any = msgspec.UNSET
-    lastUpdateId: Any = msgspec.UNSET
+    last_update: Any = msgspec.field(name="lastUpdateId", default=msgspec.UNSET)
     u: Any = msgspec.UNSET
 
 
@@ -221,6 +221,6 @@ def _name(head: _Head, inner: _Head, stream: str) -> str:
         return "miniTicker" if inner.e == "24hrMiniTicker" else inner.e[:40]
     if head.result is not msgspec.UNSET:
         return "ack"
-    if inner.lastUpdateId is not msgspec.UNSET:
+    if inner.last_update is not msgspec.UNSET:
         return "depth"
     return _kind_of(stream)[:40] or ("bookTicker" if inner.u is not msgspec.UNSET else "unknown")

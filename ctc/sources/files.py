@@ -8,8 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self, cast
+from typing import Any, BinaryIO, NamedTuple, Self, cast
 
 import zstandard
 
@@ -35,6 +36,21 @@ class Piece(NamedTuple):
         return f"{self.path.name}:{self.member}" if self.member else self.path.name
 
 
+class _Gradual(io.RawIOBase):
+    """Gives what a gzip file has so far, so that a cut one is read up to the cut; GzipFile.readinto throws that part away."""
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class OpenPiece:
     """A piece's unpacked bytes; a context manager, which knows how far it is in the file on disk."""
 
@@ -54,7 +70,7 @@ class OpenPiece:
             return io.BufferedReader(cast(io.RawIOBase, inner), _BUFFER)
         magic = self._file.peek(4)[:4]
         if magic.startswith(_GZIP):
-            return io.BufferedReader(cast(io.RawIOBase, self._closing.enter_context(gzip.GzipFile(fileobj=self._file))), _BUFFER)
+            return io.BufferedReader(_Gradual(self._closing.enter_context(gzip.GzipFile(fileobj=self._file))), _BUFFER)
         if magic == _ZSTD:
             reader = zstandard.ZstdDecompressor().stream_reader(self._file, read_across_frames=True)
             return io.BufferedReader(cast(io.RawIOBase, self._closing.enter_context(reader)), _BUFFER)
@@ -88,6 +104,18 @@ class OpenPiece:
     def _finish_line(self) -> None:
         while (rest := self.stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
             pass
+
+
+def first_lines(piece: Piece, count: int) -> list[bytes]:
+    """Up to so many lines from its start. Raises RecordingError when not even one can be read."""
+    lines: list[bytes] = []
+    try:
+        with OpenPiece(piece) as opened:
+            lines.extend(islice(opened.lines(), count))
+    except DAMAGE as error:
+        if not lines:
+            raise RecordingError(f"{piece.path} can't be read: {words(error)}") from error
+    return lines
 
 
 def pieces(path: Path) -> list[Piece]:

@@ -33,7 +33,7 @@ class _Marks(msgspec.Struct, gc=False):
     T: Any = msgspec.UNSET
     u: Any = msgspec.UNSET
     s: Any = msgspec.UNSET
-    lastUpdateId: Any = msgspec.UNSET
+    last_update: Any = msgspec.field(name="lastUpdateId", default=msgspec.UNSET)
     result: Any = msgspec.UNSET
     error: Any = msgspec.UNSET
     id: Any = msgspec.UNSET
@@ -42,7 +42,7 @@ class _Marks(msgspec.Struct, gc=False):
 
 
 _MARKS = msgspec.json.Decoder(_Marks)
-_BINANCE = (("stream",), ("e",), ("p", "q", "T"), ("u", "s"), ("lastUpdateId",), ("result", "id"), ("error", "id"), ("code", "msg"))
+_BINANCE = (("stream",), ("e",), ("p", "q", "T"), ("u", "s"), ("last_update",), ("result", "id"), ("error", "id"), ("code", "msg"))
 
 
 class Line(NamedTuple):

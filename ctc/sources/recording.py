@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 
 import msgspec
 
@@ -17,7 +16,7 @@ from ctc.errors import FrameError, RecordingError
 from ctc.exchanges import EXCHANGES, Exchange, Reading, exchange
 from ctc.model import Trade, to_us
 from ctc.sources import archive, pages
-from ctc.sources.files import DAMAGE, OpenPiece, Piece, words
+from ctc.sources.files import DAMAGE, OpenPiece, Piece, first_lines, words
 from ctc.sources.frames import looks_recorded, take_apart, whose
 
 Market = tuple[str, str, str]
@@ -63,11 +62,7 @@ def readers(symbols: Symbols) -> dict[str, Exchange]:
 
 def form_of(piece: Piece) -> str:
     """ "frames", "archive", "pages", "empty" or "unknown". Raises RecordingError when it can't be read at all."""
-    try:
-        with OpenPiece(piece) as opened:
-            lines = list(islice(opened.lines(), SNIFFED_LINES))
-    except DAMAGE as error:
-        raise RecordingError(f"{piece.name} can't be read: {words(error)}") from error
+    lines = first_lines(piece, SNIFFED_LINES)
     if not lines:
         return "empty"
     if archive.is_header(lines[0]) or archive.layout_of(lines[0]) is not None:
