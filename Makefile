@@ -8,6 +8,7 @@ ARGS ?=
 # The first Python here that the project runs on; `make PYTHON=/path/to/python3.12 setup` says otherwise.
 usable = $(shell $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $(1))
 PYTHON ?= $(or $(call usable,python3),$(call usable,python3.13),$(call usable,python3.12),$(call usable,python3.11))
+no_python = echo >&2 "setup: Python 3.11, 3.12 or 3.13 is needed: install one, or name it with PYTHON=/path/to/python3"; exit 1;
 
 # The Java that `make setup` found or fetched, for tests that start Spark themselves.
 export JAVA_HOME = $(or $(wildcard $(CURDIR)/.tools/java/home),$(shell echo "$$JAVA_HOME"))
@@ -16,7 +17,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make the locked environments in .venv and .tools (does nothing when they are up to date)
-	@$(or $(PYTHON),echo >&2 "setup: Python 3.11, 3.12 or 3.13 is needed: install one, or name it with PYTHON=/path/to/python3"; false) scripts/setup.py
+	@$(or $(PYTHON),$(no_python)) scripts/setup.py
 
 sim: setup ## Run the demo session; ARGS="--exit --report r.json" passes options on
 	@$(BIN)/ctc sim $(ARGS)
