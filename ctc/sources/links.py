@@ -9,10 +9,13 @@ from datetime import datetime
 
 from ctc.exchanges import exchange
 from ctc.settings import Settings
+from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel
 from ctc.sources.websocket import SYMBOLS_PER_CONNECTION, Link
 
 CHANNEL_ITEMS = 8192
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
 
 
 def natives_of(settings: Settings, name: str) -> tuple[str, ...]:
@@ -38,6 +41,7 @@ def open_links(
         reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
         limit = asyncio.Semaphore(own.max_connections)
         for natives in spread_out(natives_of(settings, name), own.max_connections):
+            backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, rng)
             channel = Channel(name, natives, CHANNEL_ITEMS, arrived)
-            pairs.append((channel, Link(reader, own, channel, limit, received=received, rng=rng)))
+            pairs.append((channel, Link(reader, own, channel, limit, received=received, backoff=backoff)))
     return pairs

@@ -7,7 +7,6 @@ until it is at least as far as the new one began. Both copies of a trade go on: 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -24,8 +23,6 @@ from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel
 from ctc.sources.refusals import explain
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 30.0
 ANSWER_WITHIN_S = 10.0
 OVERLAP_AT_MOST_S = 5.0
 DELIVER_WITHIN_S = 30.0
@@ -71,7 +68,7 @@ class Link:
         limit: asyncio.Semaphore,
         *,
         received: Callable[[], datetime | None],
-        rng: random.Random,
+        backoff: Backoff,
         monotonic: Callable[[], float] = time.monotonic,
         check_every_s: float = CHECK_EVERY_S,
     ) -> None:
@@ -82,7 +79,7 @@ class Link:
         self._received = received
         self._monotonic = monotonic
         self._check_every_s = check_every_s
-        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, rng)
+        self._backoff = backoff
         self._url = exchange.url(settings.ws, channel.natives, settings.kind)
         self._patience = 1
         self._sessions: set[_Session] = set()

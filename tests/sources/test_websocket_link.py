@@ -1,0 +1,331 @@
+"""A link against real sockets: it subscribes, comes back, is replaced without a gap, and says why when it can't."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, until
+
+from ctc.errors import FrameError
+from ctc.exchanges import Reading, exchange
+from ctc.settings import load_profile
+from ctc.sources.backoff import Backoff
+from ctc.sources.channel import Channel, LinkChange
+from ctc.sources.websocket import Link
+
+
+class Clock:
+    """A monotonic clock that a test can push."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+class Waits(Backoff):
+    """Waits next to nothing, and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(0.01, 0.05, random.Random(7))
+        self.asked: list[float] = []
+
+    def next_s(self, at_least_s: float = 0.0) -> float:
+        self.asked.append(at_least_s)
+        return super().next_s(0.0)
+
+
+class Rig:
+    """One link of one exchange, its channel, and what came out of it."""
+
+    def __init__(self, url: str, name: str = "binance", size: int = 10_000, **settings: object) -> None:
+        own = msgspec.structs.replace(load_profile("sim").exchanges[name], ws=url, **settings)
+        natives = ("BTCUSDT", "ETHUSDT") if name == "binance" else ("BTC-USD", "USDT-USD")
+        self.clock, self.backoff = Clock(), Waits()
+        self.channel = Channel(name, natives, size, asyncio.Event())
+        self.link = Link(
+            exchange(name),
+            own,
+            self.channel,
+            asyncio.Semaphore(own.max_connections),
+            received=lambda: datetime.now(UTC),
+            backoff=self.backoff,
+            monotonic=self.clock,
+            check_every_s=0.01,
+        )
+
+    @asynccontextmanager
+    async def running(self):
+        task = asyncio.create_task(self.link.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    @property
+    def items(self) -> list[object]:
+        return [item for _, item in self.channel.items]
+
+    @property
+    def ids(self) -> list[int]:
+        return [trade.trade_id for item in self.items if isinstance(item, Reading) for trade in item.trades]
+
+    @property
+    def changes(self) -> list[bool]:
+        return [item.up for item in self.items if isinstance(item, LinkChange)]
+
+
+def test_link_names_every_market_in_one_address_and_reads_them() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            await server.say(agg_trade(1, 0))
+            await server.say(agg_trade(1, 5, "ETHUSDT"))
+            await until(lambda: len(rig.ids) == 2)
+            assert server.paths == ["/stream?streams=btcusdt@aggTrade/btcusdt@miniTicker/ethusdt@aggTrade/ethusdt@miniTicker"]
+            assert rig.changes == [True]
+            assert rig.channel.mark == (BASE_MS + 5) * 1000
+
+    run(test())
+
+
+def test_link_is_up_once_the_subscription_is_confirmed() -> None:
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            await server.say(match(5, 0))
+            await until(lambda: rig.ids == [5])
+            assert rig.changes == [True]
+            assert isinstance(rig.items[0], LinkChange)
+            assert msgspec.json.decode(server.requests[0])["product_ids"] == ["BTC-USD", "USDT-USD"]
+
+    run(test())
+
+
+def test_link_subscribes_again_after_a_cut_and_says_that_it_was_down() -> None:
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+            for number in range(3):
+                await until(lambda: len(server.sockets) == 1)
+                await server.say(match(number, number))
+                await until(lambda number=number: len(rig.ids) == number + 1)
+                await server.drop()
+                await until(lambda number=number: rig.changes.count(False) == number + 1)
+            await until(lambda: len(server.requests) == 4)
+            assert rig.changes[:6] == [True, False] * 3
+            assert "coinbase closed the connection" in next(item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up)
+
+    run(test())
+
+
+def test_link_answers_pings() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            async with asyncio.timeout(5):
+                await (await server.sockets[0].ping())
+
+    run(test())
+
+
+def test_planned_reconnect_overlaps_and_misses_nothing() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, reconnect_after_s=3600, stale_after_s=10**6).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            for number in range(3000):
+                await server.say(agg_trade(number, number))
+                if number % 500 == 250:
+                    rig.clock.ahead += 3600
+                if number % 20 == 0:
+                    await asyncio.sleep(0.001)
+            await until(lambda: rig.ids and max(rig.ids) == 2999)
+            assert set(rig.ids) == set(range(3000))
+            assert rig.link.connects >= 4
+            assert server.most_at_once == 2
+            assert set(rig.changes) == {True}
+            await until(lambda: len(server.sockets) == 1)
+
+    run(test())
+
+
+def test_old_connection_stays_while_no_replacement_comes_up() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, reconnect_after_s=3600, stale_after_s=10**6).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            server.refusals = [(503, {}), (503, {})]
+            rig.clock.ahead += 3600
+            await until(lambda: not server.refusals)
+            await server.say(agg_trade(1, 0))
+            await until(lambda: len(rig.ids) >= 1)
+            assert False not in rig.changes
+            assert "503" in rig.channel.trouble or rig.link.connects == 2
+
+    run(test())
+
+
+def test_single_allowed_connection_is_replaced_without_overlap() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, reconnect_after_s=3600, max_connections=1).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            rig.clock.ahead += 3600
+            await until(lambda: rig.changes == [True, False, True])
+            assert server.most_at_once == 1
+
+    run(test())
+
+
+def test_exchange_that_shuts_down_is_left_for_another_socket_in_time() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            await server.say('{"stream":"x","data":{"e":"serverShutdown","E":1700000000000}}')
+            await until(lambda: len(server.sockets) == 2)
+            await server.say(mini_ticker(10))
+            await until(lambda: len(server.sockets) == 1)
+            assert False not in rig.changes
+
+    run(test())
+
+
+def test_watchdog_is_not_fed_by_tickers_and_subscribes_anew() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, stale_after_s=60, reconnect_after_s=10**6).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            rig.clock.ahead += 59
+            await server.say(mini_ticker(0))
+            await until(lambda: len(rig.items) == 2)
+            assert rig.link.connects == 1
+            rig.clock.ahead += 2
+            await until(lambda: len(server.sockets) == 2)
+            await server.say(mini_ticker(1000))
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 2000))
+            await until(lambda: rig.ids == [1])
+            assert False not in rig.changes
+
+    run(test())
+
+
+def test_watchdog_grows_patient_in_a_quiet_market() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, stale_after_s=60, reconnect_after_s=10**6).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            for minute in range(1, 60):
+                rig.clock.ahead += 60
+                for _ in range(4):
+                    await asyncio.sleep(0.006)
+                    await server.say(mini_ticker(minute * 60_000))
+            assert 4 <= rig.link.connects <= 12
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("code", "headers", "wait_s", "words"),
+    [
+        (451, {}, 300.0, "legal reasons"),
+        (429, {"Retry-After": "17"}, 17.0, "too many connections"),
+        (418, {"Retry-After": "900"}, 900.0, "banned"),
+        (503, {}, 5.0, "its servers have trouble"),
+    ],
+)
+def test_refusal_is_explained_and_its_wait_honoured(code: int, headers: dict[str, str], wait_s: float, words: str) -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            server.refusals = [(code, headers)]
+            async with Rig(server.url).running() as rig:
+                await until(lambda: rig.changes == [False, True])
+                said = next(item for item in rig.items if isinstance(item, LinkChange))
+                assert words in said.trouble
+                assert f"HTTP {code}" in said.trouble
+                assert rig.backoff.asked[0] == wait_s
+
+    run(test())
+
+
+def test_error_frame_is_explained_and_tried_again() -> None:
+    async def greet(ws) -> None:
+        await ws.send('{"type":"error","message":"Failed to subscribe","reason":"NOPE-USD is not a valid product"}')
+
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True, greet=greet) as server, Rig(server.url, "coinbase").running() as rig:
+            await until(lambda: len(server.requests) >= 2)
+            troubles = [item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up]
+            assert "NOPE-USD is not a valid product" in troubles[0]
+            assert "correct the exchange's symbols" in troubles[0]
+
+    run(test())
+
+
+def test_unreadable_frames_go_on_and_the_connection_stays() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            await server.say(b"\xff\xfe{")
+            await server.say('{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade"}}')
+            await server.say(agg_trade(9, 0))
+            await until(lambda: rig.ids == [9])
+            assert [item.raw for item in rig.items if isinstance(item, FrameError)][0] == b"\xff\xfe{"
+            assert rig.changes == [True]
+
+    run(test())
+
+
+def test_full_channel_holds_the_exchange_back_and_loses_nothing() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, size=50).running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            total = 40_000
+            saying = asyncio.create_task(_say_many(server, total))
+            await until(lambda: rig.channel.full)
+            held = len(rig.channel.items)
+            seen: list[int] = []
+            while len(seen) < total:
+                assert len(rig.channel.items) <= held + 1
+                while rig.channel.items:
+                    item = rig.channel.items.popleft()[1]
+                    seen += [trade.trade_id for trade in item.trades] if isinstance(item, Reading) else []
+                rig.channel.taken()
+                await asyncio.sleep(0)
+            await saying
+            assert seen == list(range(total))
+
+    run(test())
+
+
+async def _say_many(server: FakeExchange, total: int) -> None:
+    for number in range(total):
+        await server.say(agg_trade(number, number))
+
+
+def test_nobody_there_is_told_in_words() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            url = server.url
+        async with Rig(url).running() as rig:
+            await until(lambda: rig.changes[:2] == [False, False])
+            assert "can't be reached" in rig.channel.trouble
+
+    run(test())
+
+
+def test_last_match_does_not_set_the_time() -> None:
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            await server.say(match(4, -3_600_000).replace('"match"', '"last_match"'))
+            await until(lambda: len(rig.items) == 3)
+            assert rig.channel.mark == -1
+            await server.say(heartbeat(4, 1000))
+            await until(lambda: rig.channel.mark == (BASE_MS + 1000) * 1000)
+
+    run(test())
