@@ -142,6 +142,15 @@ class Market:
         minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, tuple(planted))
         return minute, State(state.minute + 1, after, assets)
 
+    def quiet(self, state: State) -> tuple[Minute, State]:
+        """A minute without a trade: what follows a session's end, while clocks still run."""
+        start_us = self.start_us + state.minute * BLOCK_US
+        none, no = np.empty(0, dtype=np.int64), np.empty(0, dtype=bool)
+        prints = {name: Columns(old.next_id, none, none, none, no, none, none, none) for name, old in state.listed.items()}
+        aggregates = {name: Columns(old.next_agg_id, none, none, none, no, none, none, none) for name, old in state.listed.items()}
+        minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, ())
+        return minute, msgspec.structs.replace(state, minute=state.minute + 1)
+
     def _path(self, base: str, state: State) -> tuple[Floats, float]:
         """Log price at GRID + 1 moments of the minute, and the asset's activity in it."""
         rng = generator(self.plan.seed, 2, zlib.crc32(base.encode()), state.minute)
