@@ -65,7 +65,7 @@ class Child:
         if self.poll() is None:
             self._signal_group(signal.SIGKILL)
         status = self.wait()
-        assert status is not None  # noqa: S101 - wait() without a timeout returns only then
+        assert status is not None  # wait() without a timeout returns only then
         return status
 
     def tail(self, lines: int = 15) -> str:
