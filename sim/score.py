@@ -12,73 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from ctc.model import Alert
-from sim.compare import Equality, TradeCheck, compare_hot, compare_lake, newest
+from sim.compare import TradeCheck, compare_hot, compare_lake, newest
 from sim.reference import Result
+from sim.scorecard import Counts, Report, RuleScore, SizeScore, render
 from sim.truth import Seeded
+
+__all__ = ["matches", "percentile", "render", "score"]
 
 RULES = ("volume.z", "volume.robust", "whale.single", "whale.split", "spread.raw", "spread.peg")
 SIZES = ("below", "marginal-below", "marginal-above", "above", "far-above")
 NAMED = 5  # how many misses a sentence names
-
-
-class SizeScore(msgspec.Struct, frozen=True, kw_only=True):
-    """Seeds of one size under one rule; `recall` is detected / qualifying, None where none qualifies."""
-
-    size: str
-    seeded: int
-    qualifying: int
-    detected: int
-    recall: float | None
-
-
-class RuleScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule. `alerts` are those in DynamoDB, `on_seeds` of them lie on a seed, `noise` don't but the reference raises them
-    too, `false` the reference does not raise. Times to detect are market seconds from the seed's start to the first alert's
-    `detected_at` (not below 0: the clock of heartbeats may stand up to a second behind a whale's own time).
-    """
-
-    rule: str
-    seeded: int
-    qualifying: int
-    detected: int
-    missed: list[str]
-    recall: float | None
-    alerts: int
-    on_seeds: int
-    noise: int
-    false: int
-    precision: float | None
-    detect_p50_s: float | None
-    detect_p99_s: float | None
-    sizes: list[SizeScore]
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the reference counted in one symbol's log."""
-
-    symbol: str
-    trades: int
-    duplicates: int
-    late: int
-    gaps: int
-    bars: int
-    spreads: int
-    alerts: int
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The scorecard; `ok` is the verdict, `verdict` says it in sentences."""
-
-    ok: bool
-    verdict: list[str]
-    seeds: int
-    rules: list[RuleScore]
-    equality: list[Equality]
-    trades: TradeCheck
-    symbols: list[Counts]
 
 
 def score(
