@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -172,6 +173,7 @@ def split_symbol(native: str) -> tuple[str, str]:
     return native, ""
 
 
+@lru_cache(maxsize=4096)  # bursts share their millisecond
 def moment(value: int) -> datetime | None:
     """The UTC moment of an epoch in milliseconds or microseconds, told by magnitude; None when it is neither.
 

@@ -7,13 +7,11 @@ Recorders write `<receive ns|us|ms|s> <json>`, `<receive s.fraction>: <json>` or
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ctc.exchanges.base import JSON_TROUBLE
-from ctc.model import from_us
 
 _TIMED = re.compile(rb"(\d{9,20})(?:\.(\d{1,18}))?:?[ \t]+(?=[{\[])")
 _ASIDE = re.compile(rb"[a-z]{2,8}://\S+ (<->|->|<-) ?\d")
@@ -46,9 +44,9 @@ _BINANCE = (("stream",), ("e",), ("p", "q", "T"), ("u", "s"), ("last_update",), 
 
 
 class Line(NamedTuple):
-    """A line taken apart; `aside` names a line that holds no frame."""
+    """A line taken apart: receive time in microseconds, frame; `aside` names a line that holds no frame."""
 
-    received: datetime | None
+    received_us: int | None
     body: bytes
     aside: str = ""
 
@@ -59,23 +57,19 @@ def take_apart(line: bytes) -> Line | None:
         return Line(None, line)
     timed = _TIMED.match(line)
     if timed is not None:
-        received = receive_time(timed[1], timed[2] or b"")
-        return None if received is None else Line(received, line[timed.end() :])
+        return Line(receive_time(timed[1], timed[2] or b""), line[timed.end() :])
     aside = _ASIDE.match(line)
     return Line(None, b"", _ASIDES[aside[1]]) if aside is not None else None
 
 
-def receive_time(whole: bytes, fraction: bytes) -> datetime | None:
-    """A receive time in s, ms, us or ns (by magnitude), cut to microseconds; None beyond the calendar."""
+def receive_time(whole: bytes, fraction: bytes) -> int:
+    """Microseconds of a receive time in s, ms, us or ns (by magnitude); up to 20 digits stay inside the calendar."""
     value = int(whole)
     unit = 1_000_000 if value < 10**11 else 1_000 if value < 10**14 else 1
     us = value // 1_000 if value >= 10**17 else value * unit
     if fraction and unit > 1:
         us += int(fraction) * unit // 10 ** len(fraction)
-    try:
-        return from_us(us)
-    except OverflowError:
-        return None
+    return us
 
 
 def whose(body: bytes) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from ctc.errors import FrameError, RecordingError
 from ctc.exchanges import EXCHANGES, Exchange, Reading, exchange
-from ctc.model import Trade, to_us
+from ctc.model import Trade, from_us, to_us
 from ctc.sources import archive, pages
 from ctc.sources.files import DAMAGE, OpenPiece, Piece, first_lines, words
 from ctc.sources.frames import looks_recorded, take_apart, whose
@@ -118,22 +118,24 @@ class Recording:
             if taken.aside:
                 counts.skipped[taken.aside] += 1
                 continue
-            name = whose(taken.body)
+            received_us, body, _ = taken
+            name = whose(body)
+            if name is None:
+                yield self._unreadable(FrameError("unknown", "not JSON", body), received_us, body)
+                continue
             if not name:
-                if name is None:
-                    yield self._unreadable(FrameError("unknown", "not JSON", taken.body), taken.received, taken.body)
-                else:
-                    counts.skipped["another form"] += 1
+                counts.skipped["another form"] += 1
                 continue
+            traded = received_us is not None and (b"rade" in body or b"match" in body)
             try:
-                reading = read[name].read(taken.body, taken.received)
+                reading = read[name].read(body, from_us(received_us) if traded and received_us is not None else None)
             except FrameError as error:
-                yield self._unreadable(error, taken.received, taken.body)
+                yield self._unreadable(error, received_us, body)
                 continue
-            if reading.trades and self._wanted(reading.trades[0]):
-                yield self._frame(name, reading, taken.received, taken.body)
-            elif not reading.trades:
+            if not reading.trades:
                 counts.skipped[f"{name} {reading.kind}"] += 1
+            elif self._wanted(reading.trades[0]):
+                yield self._frame(name, reading, received_us, body)
 
     def _rows(self, opened: OpenPiece) -> Iterator[RecordedFrame]:
         native, layout, binance = "", None, self._read["binance"]
@@ -173,28 +175,30 @@ class Recording:
             self.counts.skipped[f"{trade.exchange} {trade.kind} (of a market read by {kind})"] += 1
         return kind == trade.kind
 
-    def _frame(self, name: str, reading: Reading, received: datetime | None, raw: bytes) -> RecordedFrame:
+    def _frame(self, name: str, reading: Reading, received_us: int | None, raw: bytes) -> RecordedFrame:
         self.counts.trades += len(reading.trades)
-        time_us = self._advance(received if received is not None else reading.trades[0].timestamp)
+        trade = reading.trades[0]
+        time_us = self._advance(received_us if received_us is not None else to_us(trade.timestamp))
+        received = trade.ingestion_timestamp if received_us is not None else None
         return RecordedFrame(
             exchange=name, received=received, frame_time_us=time_us, raw=raw, reading=reading, error=None, source=self.name
         )
 
-    def _unreadable(self, error: FrameError, received: datetime | None, raw: bytes) -> RecordedFrame:
+    def _unreadable(self, error: FrameError, received_us: int | None, raw: bytes) -> RecordedFrame:
         self.counts.note_unreadable(str(error))
         return RecordedFrame(
             exchange=error.exchange,
-            received=received,
-            frame_time_us=self._advance(received),
+            received=None if received_us is None else from_us(received_us),
+            frame_time_us=self._advance(received_us),
             raw=raw,
             reading=None,
             error=error,
             source=self.name,
         )
 
-    def _advance(self, moment: datetime | None) -> int:
-        if moment is not None:
-            self._time_us = max(self._time_us, to_us(moment))
+    def _advance(self, us: int | None) -> int:
+        if us is not None and us > self._time_us:
+            self._time_us = us
         return self._time_us
 
 
