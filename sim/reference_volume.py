@@ -62,7 +62,7 @@ def median(values: list[Decimal]) -> Decimal:
 def baseline(quotes: list[Decimal], at_least: int) -> _Baseline:
     """Mean, sample standard deviation, median and MAD of the bars that serve."""
     n = len(quotes)
-    if n < at_least:
+    if n < max(at_least, 2):
         return _Baseline(n)
     mean = sum(quotes) / Decimal(n)
     variance = sum(((quote - mean) ** 2 for quote in quotes), Decimal(0)) / (n - 1)
