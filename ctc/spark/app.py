@@ -10,6 +10,7 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from ctc.spark.source import KinesisDataSource
 log = logging.getLogger("ctc.spark")
 
 MAX_FAILURES = 8
+STOP_S = 20.0
 Sink = Callable[[DataFrame, int], None]
 
 
@@ -81,11 +83,19 @@ class StreamingApp:
             for name in self._plans:
                 self._keep_up(name)
         for query in self._running.values():
-            query.stop()
+            self._stop_between_batches(query)
 
     def stop(self) -> None:
         """Make `run` return after the queries have stopped."""
         self._stop.set()
+
+    def _stop_between_batches(self, query: StreamingQuery) -> None:
+        """Let the batch that runs end if it ends soon: a batch that is cut is only done again, but says so in the log."""
+        deadline = time.monotonic() + STOP_S
+        pause = threading.Event()
+        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+            pause.wait(0.02)
+        query.stop()
 
     def _start(self, plan: QueryPlan) -> None:
         records = read_records(self._spark, self._settings)

@@ -34,6 +34,7 @@ def build_session(settings: Settings, app: str, state: Path) -> SparkSession:
 
 def _engine(settings: Settings, state: Path) -> dict[str, str]:
     return {
+        "spark.python.daemon.module": "ctc.spark.daemon",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
         "spark.sql.adaptive.enabled": "false",

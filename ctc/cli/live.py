@@ -1,0 +1,98 @@
+"""`ctc live`: the real exchanges with the embedded emulator; and the loop that any session on a terminal runs in."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ctc.cli.alerts import newest
+from ctc.cli.screen import Screen
+from ctc.errors import CtcError
+from ctc.processes import free_port
+from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs
+from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
+
+
+def live(
+    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "live",
+    state: Annotated[Path, typer.Option("--state", help="The session's folder.")] = DEFAULT_STATE,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last session in the folder stopped.")] = False,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports instead of the profile's.")] = False,
+) -> None:
+    """Watch the real Binance and Coinbase (public channels) until Ctrl-C."""
+    settings = load_state(state) if resume else with_ports(load_profile(profile), free_ports, exchanges=False)
+    refuse_taken_ports(settings, exchanges=False)
+    screen = Screen(settings.session.title, state, urls(settings))
+    with screen, opened_session(settings, state, screen.say, resume=resume) as session:
+        session.prepare()
+        session.start([*platform_programs(), inspector_program(settings)])
+        screen.say("live")
+        watch(session, screen, until=lambda: False)
+
+
+def watch(session: Session, screen: Screen, until: Callable[[], bool], every_s: float = 0.5) -> bool:
+    """Keep the session up and the screen fresh until the condition holds (True) or Ctrl-C or SIGTERM comes (False)."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not stop.wait(every_s):
+            session.keep_up()
+            screen.update(_newest(session.settings))
+            if until():
+                return True
+        return False
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _newest(settings: Settings) -> list:  # type: ignore[type-arg]
+    try:
+        return newest(settings, limit=10)
+    except CtcError:
+        return []  # the screen shows the services' trouble; alerts come back with the emulator
+
+
+def urls(settings: Settings) -> list[tuple[str, str]]:
+    """Where people look: name and URL."""
+    return [
+        ("API", f"http://127.0.0.1:{settings.api.port}/alerts"),
+        ("API docs", f"http://127.0.0.1:{settings.api.port}/docs"),
+        ("inspector", f"http://127.0.0.1:{settings.inspector.port}"),
+    ]
+
+
+def with_ports(settings: Settings, free_ports: bool, *, exchanges: bool) -> Settings:
+    """The settings, with free ports of this machine in place of the profile's where asked."""
+    if not free_ports:
+        return settings
+    import msgspec
+
+    port = free_port()
+    changed = {
+        "aws": msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}"),
+        "api": msgspec.structs.replace(settings.api, port=free_port()),
+        "inspector": msgspec.structs.replace(settings.inspector, port=free_port()),
+    }
+    if exchanges:
+        venues = {}
+        for name, venue in settings.exchanges.items():
+            port = free_port()
+            venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=f"http://127.0.0.1:{port}")
+        changed["exchanges"] = venues  # type: ignore[assignment]
+    return msgspec.structs.replace(settings, **changed)
+
+
+def refuse_taken_ports(settings: Settings, *, exchanges: bool) -> None:
+    """Raise SetupError, before anything is started, for a port that something else has."""
+    names = [("the API", settings.api.port, "--free-ports"), ("the inspector", settings.inspector.port, "--free-ports")]
+    if settings.aws.emulator:
+        names.append(("the emulator", settings.aws.emulator_port, "--free-ports"))
+    if exchanges:
+        names += [(f"simulated {name}", int(venue.ws.rsplit(":", 1)[1]), "--free-ports") for name, venue in settings.exchanges.items()]
+    check_ports(settings, names)

@@ -1,0 +1,193 @@
+"""A session: the emulator, its resources and the platform's processes, started in order, kept up, and stopped together.
+
+One state folder holds all that a session is: settings, the emulator's data, checkpoints, logs and status files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ctc import status
+from ctc.errors import CtcError, SessionError, SetupError
+from ctc.ports import Service
+from ctc.processes import Child, locked, port_is_free, spawn
+from ctc.settings import ROOT, Settings, load_state, save_state
+from ctc.wiring import create_resources, emulator
+
+MAX_RESTARTS = 5
+OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "settings.json", "plan.json", "truth.json", "exchange.json")
+INSPECTOR = ROOT / "dashboard" / "inspector" / "app.py"
+
+
+class Program(msgspec.Struct, frozen=True):
+    """One process of a session: its name (of log and status file) and `python -m` words; `ends` if it may end by itself."""
+
+    name: str
+    command: tuple[str, ...]
+    ends: bool = False
+
+
+class Session:
+    """Runs programs on one state folder. Use it within `opened_session`."""
+
+    def __init__(self, settings: Settings, state: Path, say: Callable[[str], None]) -> None:
+        self.settings, self.state, self.say = settings, state.resolve(), say
+        self._emulator: Service | None = None
+        self._programs: dict[str, Program] = {}
+        self._children: dict[str, Child] = {}
+        self._restarts: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Start the emulator and create what the session needs in it."""
+        self._emulator = emulator(self.settings, self.state)
+        if self._emulator is not None:
+            self.say("starting the emulator")
+            self._emulator.start()
+        self.say("creating streams, buckets and tables")
+        create_resources(self.settings)
+
+    def start(self, programs: Sequence[Program]) -> None:
+        """Start the programs; they find each other by themselves."""
+        for program in programs:
+            self._programs[program.name] = program
+            self._children[program.name] = spawn(program.name, program.command, self.state)
+
+    def ended(self, name: str) -> bool:
+        """Whether a program that may end by itself has done so."""
+        return self._children[name].poll() == 0
+
+    def keep_up(self) -> None:
+        """Start again what died. Raises SessionError, with its last words, when it dies again and again."""
+        for name, child in list(self._children.items()):
+            code = child.poll()
+            if code is None or (code == 0 and self._programs[name].ends):
+                continue
+            self._restarts[name] = count = self._restarts.get(name, 0) + 1
+            if count > MAX_RESTARTS or code in (1, 2):
+                raise SessionError(f"{name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
+            self.say(f"{name} ended with exit code {code}: starting it again")
+            self._children[name] = spawn(name, self._programs[name].command, self.state)
+
+    def stop(self) -> None:
+        """Stop everything: readers first, so that what they hold is written, the emulator last, so that it keeps its state."""
+        with ExitStack() as stack:
+            if self._emulator is not None:
+                stack.callback(self._emulator.stop)
+            for name in ("exchange", "spark", "producer", "api", "inspector"):
+                if name in self._children:
+                    stack.callback(self._stop_child, name)
+
+    def _stop_child(self, name: str) -> None:
+        self.say(f"stopping {name}")
+        self._children.pop(name).stop(30.0)
+
+
+def platform_programs(producer_options: Sequence[str] = ()) -> list[Program]:
+    """The platform's own processes, the same in every local profile."""
+    return [
+        Program("spark", ("jobs.stream",)),
+        Program("producer", ("ctc.producer", *producer_options), ends=bool(producer_options)),
+        Program("api", ("ctc.api",)),
+    ]
+
+
+def inspector_program(settings: Settings) -> Program:
+    """The Streamlit inspector."""
+    options = {
+        "server.address": "127.0.0.1",
+        "server.port": str(settings.inspector.port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    return Program("inspector", ("streamlit", "run", str(INSPECTOR), *(word for key, value in options.items() for word in (f"--{key}", value))))
+
+
+@contextmanager
+def opened_session(settings: Settings, state: Path, say: Callable[[str], None], *, resume: bool) -> Iterator[Session]:
+    """A session that owns its state folder until the block ends, and stops what it started however it ends."""
+    with locked(state):
+        if resume:
+            if not (state / "settings.json").is_file():
+                raise SessionError(f"there is nothing to resume in {state}: start without --resume")
+        else:
+            clear(state)
+        shutil.rmtree(state / "status", ignore_errors=True)
+        save_state(settings, state)
+        session = Session(settings, state, say)
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def clear(state: Path) -> None:
+    """Remove what an earlier session left in the folder; nothing else that may lie there."""
+    for name in OWNED:
+        path = state / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in state.glob("tape*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def check_ports(settings: Settings, names: Sequence[tuple[str, int, str]]) -> None:
+    """Raise SetupError for a port that is taken; `names` are (what for, port, option that changes it)."""
+    for what, port, option in names:
+        if not port_is_free(port):
+            raise SetupError(f"port {port} for {what} is in use: stop what uses it, or choose another with {option}")
+
+
+@contextmanager
+def reachable(state: Path) -> Iterator[Settings]:
+    """The settings of the session in `state`, with its stores up: those of the running session, else started for this call."""
+    settings = load_state(state)
+    if running(state):
+        yield settings
+        return
+    with locked(state):
+        server = emulator(settings, state.resolve())
+        if server is not None:
+            server.start()
+        try:
+            yield settings
+        finally:
+            if server is not None:
+                server.stop()
+
+
+def running(state: Path) -> bool:
+    """Whether a session holds the folder now."""
+    if not (state / "lock").exists():
+        return False
+    try:
+        with locked(state):
+            return False
+    except SessionError:
+        return True
+
+
+def finals(state: Path) -> dict[str, set[str]]:
+    """For each query, the symbols whose last heartbeat it has taken in."""
+    return {name: set((status.read(state, name) or {}).get("final", ())) for name in ("lake", "detect")}
+
+
+def trouble(state: Path) -> str | None:
+    """What a query last failed with, if it is failing now."""
+    for name in ("lake", "detect"):
+        found = status.read(state, name) or {}
+        if found.get("state") == "failed":
+            return f"{name}: {found.get('trouble')}"
+    return None
+
+
+def explain(error: CtcError) -> str:
+    """One line for people."""
+    return str(error)
