@@ -61,7 +61,9 @@ class SymbolFold:
     def __init__(self, symbol: str, settings: Settings, detectors: frozenset[str] = ALL_DETECTORS, state: bytes | None = None) -> None:
         if not detectors <= ALL_DETECTORS:
             raise ConfigError(f"unknown detector {sorted(detectors - ALL_DETECTORS)}; choose among {sorted(ALL_DETECTORS)}")
-        kept = FoldState(DedupState({}, {}, []), WhaleState([]), VolumeState({}), SpreadState({}, [])) if state is None else _DECODE(state)
+        kept = (
+            FoldState(DedupState({}, {}, []), WhaleState([], []), VolumeState({}), SpreadState({}, [])) if state is None else _DECODE(state)
+        )
         self._state = kept
         self._symbol = symbol
         self._findings = Findings()
@@ -100,6 +102,7 @@ class SymbolFold:
     def dump(self) -> bytes:
         """The state to go on from: the same bytes wherever the log was cut."""
         self._note_newest()
+        self._whales.seal()
         return _ENCODE(self._state)
 
     def _take(self, position: Position, line: Line) -> None:

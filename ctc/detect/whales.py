@@ -13,6 +13,7 @@ from ctc.model import EXACT, Alert, Heartbeat, Position, Trade, Whale, from_us
 from ctc.settings import Settings
 
 MS_US = 1_000
+Key = tuple[int, str, str, str]  # millisecond, exchange, native symbol, side
 
 
 class Group(msgspec.Struct, gc=False, array_like=True):
@@ -27,19 +28,29 @@ class Group(msgspec.Struct, gc=False, array_like=True):
 
 
 class Lane(msgspec.Struct, array_like=True):
-    """The open groups of one exchange, native symbol and side: second -> millisecond -> group."""
+    """The groups of one exchange, native symbol and side that are not closed: second -> encoded {millisecond: group}.
+
+    A busy second holds thousands; one that no trade touches between two dumps is neither decoded nor encoded again.
+    """
 
     exchange: str
     native_symbol: str
     side: str
-    seconds: dict[int, dict[int, Group]]
+    seconds: dict[int, msgspec.Raw]
 
 
 class WhaleState(msgspec.Struct, array_like=True):
-    """What whales remember: the milliseconds that may still grow, and the newest whale."""
+    """What whales remember: the milliseconds that may still grow, which of them have fired, and the newest whale."""
 
     lanes: list[Lane]
+    early: list[Key]
     newest: Whale | None = None
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(dict[int, Group]).decode
+_NONE = msgspec.Raw(_ENCODE({}))
+Groups = dict[int, dict[int, Group]]  # second -> millisecond -> group
 
 
 class Whales:
@@ -48,21 +59,23 @@ class Whales:
     def __init__(
         self, symbol: str, settings: Settings, findings: Findings, clock: int | None = None, state: WhaleState | None = None
     ) -> None:
-        self.state = state if state is not None else WhaleState([])
+        self.state = state if state is not None else WhaleState([], [])
         self._symbol = symbol
         self._findings = findings
         self._threshold = settings.whales.threshold
         self._bands = settings.whales.tiers.get(symbol, settings.whales.severity)
         self._lateness_us = settings.folds.lateness_s * SECOND_US
         self._closed_before = closed_before(clock, MS_US, self._lateness_us)
-        self._lanes = {(lane.exchange, lane.native_symbol, lane.side): lane.seconds for lane in self.state.lanes}
-        self._early = [
-            (ms, *key)
-            for key, seconds in self._lanes.items()
-            for groups in seconds.values()
-            for ms, group in groups.items()
-            if group.fired is not None
-        ]
+        self._lanes: dict[tuple[str, str, str], tuple[Lane, Groups]] = {
+            (lane.exchange, lane.native_symbol, lane.side): (lane, {}) for lane in self.state.lanes
+        }
+
+    def seal(self) -> WhaleState:
+        """The state, up to date."""
+        for lane, opened in self._lanes.values():
+            for second, groups in opened.items():
+                lane.seconds[second] = msgspec.Raw(_ENCODE(groups))
+        return self.state
 
     def on_trade(self, position: Position, trade: Trade, us: int, clock: int | None) -> None:
         """Look at one unique trade; `us` is its timestamp."""
@@ -71,13 +84,13 @@ class Whales:
         if us < self._closed_before:
             return
         key = (trade.exchange, trade.native_symbol, trade.side)
-        seconds = self._lanes.get(key)
-        if seconds is None:
-            seconds = self._lanes[key] = {}
-            self.state.lanes.append(Lane(*key, seconds))
-        groups = seconds.get(us // SECOND_US)
+        found = self._lanes.get(key)
+        if found is None:
+            found = self._lane(key)
+        second = us // SECOND_US
+        groups = found[1].get(second)
         if groups is None:
-            groups = seconds[us // SECOND_US] = {}
+            groups = self._open(*found, second)
         number = trade.trade_id
         ms = us // MS_US
         group = groups.get(ms)
@@ -100,13 +113,27 @@ class Whales:
     def on_clock(self, clock: int) -> None:
         """Complete the split whales whose millisecond the clock has closed, and forget closed seconds."""
         before = self._closed_before = closed_before(clock, MS_US, self._lateness_us)
-        for key in sorted(key for key in self._early if key[0] * MS_US < before):
-            self._early.remove(key)
-            ms, *lane = key
-            self._complete(key, self._lanes[(key[1], key[2], key[3])][ms * MS_US // SECOND_US][ms])
-        for seconds in self._lanes.values():
-            for second in [second for second in seconds if (second + 1) * SECOND_US <= before]:
-                del seconds[second]
+        for key in sorted(key for key in self.state.early if key[0] * MS_US < before):
+            self.state.early.remove(key)
+            ms, exchange, native_symbol, side = key
+            self._complete(key, self._open(*self._lanes[(exchange, native_symbol, side)], ms * MS_US // SECOND_US)[ms])
+        for lane, opened in self._lanes.values():
+            for second in [second for second in lane.seconds if (second + 1) * SECOND_US <= before]:
+                del lane.seconds[second]
+                opened.pop(second, None)
+
+    def _lane(self, key: tuple[str, str, str]) -> tuple[Lane, Groups]:
+        lane = Lane(*key, {})
+        self.state.lanes.append(lane)
+        found = self._lanes[key] = (lane, {})
+        return found
+
+    def _open(self, lane: Lane, opened: Groups, second: int) -> dict[int, Group]:
+        """The groups of a second, ready to change."""
+        if second not in opened:
+            encoded = lane.seconds.setdefault(second, _NONE)
+            opened[second] = _DECODE(encoded)
+        return opened[second]
 
     def _single(self, position: Position, trade: Trade, us: int, clock: int | None) -> None:
         alert = Alert(
@@ -120,19 +147,19 @@ class Whales:
         )  # fmt: skip
         self._say(alert)
 
-    def _fire(self, position: Position, key: tuple[int, str, str, str], group: Group, us: int, clock: int | None) -> None:
+    def _fire(self, position: Position, key: Key, group: Group, us: int, clock: int | None) -> None:
         detected_us = us if clock is None else clock
         fired = Fired(detected_us, key[0] * MS_US, position.shard, str(position.sequence_number), position.line)
         group.fired = fired
-        self._early.append(key)
+        self.state.early.append(key)
         self._findings.alerts.append(worded(self._split(key, group, fired)))
 
-    def _complete(self, key: tuple[int, str, str, str], group: Group) -> None:
+    def _complete(self, key: Key, group: Group) -> None:
         if group.fired is not None:
             early = self._split(key, group, group.fired)
             self._say(msgspec.structs.replace(early, revision=1, final=True))
 
-    def _split(self, key: tuple[int, str, str, str], group: Group, fired: Fired) -> Alert:
+    def _split(self, key: Key, group: Group, fired: Fired) -> Alert:
         ms, exchange, native_symbol, side = key
         return Alert(
             alert_id=alert_id("whale.split", exchange, self._symbol, f"{native_symbol}|{side}|{ms}"),
