@@ -1,0 +1,70 @@
+"""`python -m ctc.api`: the API of the session in `CTC_STATE`, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from ctc import status
+from ctc.api.app import create_app
+from ctc.api.health import SessionHealth
+from ctc.aws.alerts import DynamoAlerts
+from ctc.aws.metrics import DynamoMetrics
+from ctc.errors import CtcError, SetupError
+from ctc.settings import Settings, load_state, session_state
+
+HOST = "127.0.0.1"
+
+
+def build(settings: Settings, state: Path) -> FastAPI:
+    """The API over the session's own tables and status files."""
+    metrics = DynamoMetrics(settings)
+    return create_app(DynamoAlerts(settings), metrics, SessionHealth(state, metrics), settings)
+
+
+def listen(port: int) -> socket.socket:
+    """A bound socket; port 0 takes any free one. Raises SetupError when the port is in use."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise SetupError(
+            f"port {port} of {HOST} can't be used ({error.strerror}): stop what uses it, or choose another with CTC_API__PORT=PORT"
+        ) from error
+    return found
+
+
+def serve(settings: Settings, state: Path) -> None:
+    """Answer until SIGTERM or SIGINT; `STATE/status/api.json` tells the URL."""
+    import uvicorn  # here, since Lambda imports this module and has no server
+
+    with listen(settings.api.port) as opened:
+        server = uvicorn.Server(uvicorn.Config(build(settings, state), log_level="warning", access_log=False))
+        status.publish(state, "api", {"state": "running", "url": f"http://{HOST}:{opened.getsockname()[1]}"})
+        # uvicorn raises the signal that stopped it once more; taken here, so that the end is published and the exit code is 0.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        server.run(sockets=[opened])
+    status.publish(state, "api", {"state": "stopped", "url": None})
+
+
+def main() -> int:
+    """The exit code; one sentence on stderr when it can't start."""
+    try:
+        state = session_state()
+        serve(load_state(state), state)
+    except CtcError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
