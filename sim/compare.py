@@ -181,3 +181,31 @@ def compare_trades(tape: Iterable[TapeTrade], lake: Iterable[TapeTrade]) -> Trad
             first.append(f"{word}: {row}")
     first += [f"missing: {trade}" for trade in islice(rest.values(), NAMED)]
     return TradeCheck(tape=total, lake=rows, missing=len(rest), extra=extra, doubled=doubled, different=different, first=first[:NAMED])
+
+
+def compare_rows(table: str, key: tuple[str, ...], due: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any]]) -> Equality:
+    """Rows of a table of closed windows against the reference's, by key, all the reference's fields."""
+    wanted = {tuple(_plain("", row[name]) for name in key): row for row in due}
+    rows = [(tuple(_plain("", row[name]) for name in key), row) for row in found]
+    have = dict(rows)
+    missing = [each for each in wanted if each not in have]
+    extra = [each for each in have if each not in wanted]
+    different = [
+        (each, name)
+        for each, row in wanted.items()
+        if each in have
+        for name, value in row.items()
+        if _plain(name, have[each][name]) != _plain(name, value)
+    ]
+    named = [f"missing: {each}" for each in missing[:NAMED]] + [f"extra: {each}" for each in extra[:NAMED]]
+    named += [f"different: {each} {name}: {have[each][name]}, not {wanted[each][name]}" for each, name in different[:NAMED]]
+    return Equality(
+        store=table,
+        expected=len(wanted),
+        found=len(rows),
+        missing=len(missing),
+        extra=len(extra),
+        doubled=len(rows) - len(have),
+        different=len({each for each, _ in different}),
+        first=named,
+    )

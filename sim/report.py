@@ -1,0 +1,159 @@
+"""The report of a session that has ended: the scorecard, row counts, and how long things took (kept apart: they differ each run)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from ctc import status
+from ctc.aws.alerts import DynamoAlerts
+from ctc.aws.query import LakeReader
+from ctc.codec import Line
+from ctc.model import EPOCH, Alert, Heartbeat, Position, Trade, VenueMark
+from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
+from ctc.settings import Settings
+from sim.compare import Equality, TapeTrade, TradeCheck, compare_rows, compare_trades
+from sim.plan import load_plan
+from sim.reference import Result, reference
+from sim.score import score
+from sim.scorecard import Report
+from sim.tape import tape_of
+from sim.truth import load_truth
+
+PACKAGES = ("pyspark", "pyiceberg", "duckdb", "msgspec", "websockets", "boto3", "coattail-capital")
+VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
+TRADE_COLUMNS = tuple(name for name in Trade.__struct_fields__)
+
+
+class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--report` writes. Everything but `timings` is the same for the same seed."""
+
+    session: str
+    simulated: bool
+    seed: int | None
+    scorecard: Report
+    tables: dict[str, int]
+    windows: list[Equality]
+    market_latency_s: dict[str, float | None]
+    versions: dict[str, str]
+    timings: dict[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was expected was found, and nothing else."""
+        return self.scorecard.ok and all(each.exact for each in self.windows)
+
+
+def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], *, replayed: bool) -> SessionReport:
+    """Read the session's stores and compare them with the reference over its own log; the stores must be up."""
+    lake = LakeReader(settings)
+    try:
+        results = {symbol: reference(log_of(lake, symbol), symbol, settings) for symbol in settings.session.symbols}
+        hot = list(all_alerts(settings))
+        rows = lake.query("select * from anomalies").to_pylist()
+        plan = None if replayed else load_plan(state)
+        tape = tape_of(plan) if plan is not None else None
+        card = score(
+            load_truth(state) if plan is not None else [],
+            results,
+            hot,
+            rows,
+            compare_trades(tape, lake_trades(lake)) if tape is not None else TradeCheck(lake=_count(lake, "raw_trades")),
+        )
+        return SessionReport(
+            session=plan.name if plan is not None else "replay",
+            simulated=plan is not None,
+            seed=plan.seed if plan is not None else None,
+            scorecard=card,
+            tables={name: _count(lake, name) for name in sorted(TABLES)},
+            windows=_windows(lake, results),
+            market_latency_s=_market_latency(lake),
+            versions={name: version(name) for name in PACKAGES},
+            timings={**timings, **_measured(state)},
+        )
+    finally:
+        lake.close()
+
+
+def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
+    """One symbol's log as the lake holds it: trades and heartbeats with their places, in no order."""
+    trades = lake.query("select * from raw_trades where symbol = $symbol", {"symbol": symbol})
+    for row in _rows(trades):
+        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_COLUMNS})
+    for row in _rows(lake.query("select * from heartbeats where symbol = $symbol", {"symbol": symbol})):
+        yield (
+            _place(row),
+            Heartbeat(
+                heartbeat=_value(row["timestamp"]),
+                symbol=symbol,
+                producer=row["producer"],
+                venues=VENUES.decode(row["venues"]),
+                peg=_value(row["peg"]),
+                final=row["final"],
+            ),
+        )
+
+
+def lake_trades(lake: LakeReader) -> Iterator[TapeTrade]:
+    """`raw_trades` as the tape has them."""
+    columns = "exchange, native_symbol, kind, trade_id, price, quantity, side, timestamp"
+    for row in _rows(lake.query(f"select {columns} from raw_trades")):  # noqa: S608 - our own columns
+        yield TapeTrade(**{name: _value(value) for name, value in row.items()})
+
+
+def all_alerts(settings: Settings) -> Iterator[Alert]:
+    """Every alert of the hot store, newest first."""
+    now = datetime.max.replace(tzinfo=UTC)
+    yield from DynamoAlerts(settings).page(now=now, type=None, symbol=None, since=EPOCH, limit=10_000_000).alerts
+
+
+def _windows(lake: LakeReader, results: Mapping[str, Result]) -> list[Equality]:
+    """Bars and spreads of the lake against the reference's, field for field."""
+    bars = [msgspec.structs.asdict(bar) for result in results.values() for bar in result.bars]
+    spreads = [msgspec.structs.asdict(spread) for result in results.values() for spread in result.spreads]
+    found_bars = lake.query("select * from volume_aggregates").to_pylist()
+    found_spreads = lake.query("select * from spreads").to_pylist()
+    return [
+        compare_rows(VOLUME_AGGREGATES.name, ("exchange", "symbol", "window_start"), bars, found_bars),
+        compare_rows(SPREADS.name, ("symbol", "window_start"), spreads, found_spreads),
+    ]
+
+
+def _market_latency(lake: LakeReader) -> dict[str, float | None]:
+    """Seconds of market time from the exchange's time to the producer's stamp; p50, p95, p99."""
+    sql = """select quantile_disc(d, 0.5) p50, quantile_disc(d, 0.95) p95, quantile_disc(d, 0.99) p99
+             from (select epoch_us(ingestion_timestamp) - epoch_us(timestamp) d from raw_trades)"""
+    row = lake.query(sql).to_pylist()[0]
+    return {name: value / 1e6 if value is not None else None for name, value in row.items()}
+
+
+def _measured(state: Path) -> dict[str, Any]:
+    """What the processes measured of themselves, in seconds of this machine's time."""
+    detect, producer = status.read(state, "detect") or {}, status.read(state, "producer") or {}
+    return {"arrival_to_dynamodb_s": detect.get("latency_s"), "producer": {name: producer.get(name) for name in ("trades", "records", "bytes", "retries")}}
+
+
+def _count(lake: LakeReader, table: str) -> int:
+    return int(lake.query(f"select count(*) n from {table}").to_pylist()[0]["n"])  # noqa: S608 - our own names
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=20_000):
+        yield from batch.to_pylist()
+
+
+def _place(row: Mapping[str, Any]) -> Position:
+    return Position(row["shard"], int(row["sequence_number"]), row["position"])
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return value.normalize() if isinstance(value, Decimal) else value
