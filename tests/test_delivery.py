@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from ctc.settings import ROOT, load_profile
 
@@ -23,10 +26,15 @@ def parsed(path: Path) -> dict[str, Any]:
     return value
 
 
-def names(requirements: list[str]) -> set[str]:
-    """Distribution names, normalized, of requirement lines."""
-    found = (re.match(r"[A-Za-z0-9._-]+", line) for line in requirements)
-    return {re.sub(r"[-_.]+", "-", match[0]).lower() for match in found if match}
+def wanted(lines: list[str]) -> set[str]:
+    """Normalized names of what requirement lines ask for, and of what their extras bring."""
+    found = set()
+    for asked in map(Requirement, lines):
+        found.add(canonicalize_name(asked.name))
+        for brought in map(Requirement, requires(asked.name) or []) if asked.extras else ():
+            if brought.marker and any(brought.marker.evaluate({"extra": extra}) for extra in asked.extras):
+                found.add(canonicalize_name(brought.name))
+    return found
 
 
 def locked(lock: Path) -> dict[str, str]:
@@ -37,7 +45,7 @@ def locked(lock: Path) -> dict[str, str]:
 def test_lock_holds_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    missing = names([re.sub(r"\[.*?\]", "", line) for line in asked]) - set(locked(ROOT / "requirements.lock"))
+    missing = wanted(asked) - set(locked(ROOT / "requirements.lock"))
     assert not missing, f"not in requirements.lock: {missing}; run `make lock`"
 
 
