@@ -22,7 +22,19 @@ BASE_MS = 1_700_000_000_000
 def agg_trade(trade_id: int, ms: int, native: str = "BTCUSDT", price: str = "100.5") -> str:
     """A combined-stream aggTrade frame of event time `BASE_MS + ms`."""
     at = BASE_MS + ms
-    data = {"e": "aggTrade", "E": at, "s": native, "a": trade_id, "p": price, "q": "0.25", "f": trade_id, "l": trade_id, "T": at, "m": True, "M": True}
+    data = {
+        "e": "aggTrade",
+        "E": at,
+        "s": native,
+        "a": trade_id,
+        "p": price,
+        "q": "0.25",
+        "f": trade_id,
+        "l": trade_id,
+        "T": at,
+        "m": True,
+        "M": True,
+    }
     return json.dumps({"stream": f"{native.lower()}@aggTrade", "data": data}, separators=(",", ":"))
 
 
@@ -40,7 +52,15 @@ def iso(ms: int) -> str:
 
 def match(trade_id: int, ms: int, native: str = "BTC-USD", price: str = "100.25") -> str:
     """A Coinbase match of time `BASE_MS + ms`."""
-    frame = {"type": "match", "trade_id": trade_id, "maker_order_id": "m", "taker_order_id": "t", "side": "sell", "size": "0.5", "price": price}
+    frame = {
+        "type": "match",
+        "trade_id": trade_id,
+        "maker_order_id": "m",
+        "taker_order_id": "t",
+        "side": "sell",
+        "size": "0.5",
+        "price": price,
+    }
     return json.dumps({**frame, "product_id": native, "sequence": trade_id, "time": iso(ms)}, separators=(",", ":"))
 
 

@@ -50,7 +50,10 @@ def test_heartbeat_names_ids_and_peg_of_its_moment(said: list[Heartbeat], venues
     venues.by_symbol["BTC-USDT"][0].last_id = 77
     beats.peg = Decimal("0.9991")
     beats.advance(START + 2 * S)
-    assert [(beat.peg, beat.venues[0].last_id, beat.venues[1].last_id) for beat in said] == [(None, None, None), (Decimal("0.9991"), 77, None)]
+    assert [(beat.peg, beat.venues[0].last_id, beat.venues[1].last_id) for beat in said] == [
+        (None, None, None),
+        (Decimal("0.9991"), 77, None),
+    ]
 
 
 def test_loss_shows_in_the_next_heartbeat_even_when_it_was_short(said: list[Heartbeat], venues: Venues) -> None:

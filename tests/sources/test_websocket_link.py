@@ -122,7 +122,9 @@ def test_link_subscribes_again_after_a_cut_and_says_that_it_was_down() -> None:
                 await until(lambda number=number: rig.changes.count(False) == number + 1)
             await until(lambda: len(server.requests) == 4)
             assert rig.changes[:6] == [True, False] * 3
-            assert "coinbase closed the connection" in next(item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up)
+            assert "coinbase closed the connection" in next(
+                item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up
+            )
 
     run(test())
 

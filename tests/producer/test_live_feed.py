@@ -1,0 +1,171 @@
+"""The whole live way with real sockets: what is sent depends on the frames, one exchange fails alone, the end closes all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, session, until
+from fakes_stream import FakeStream, beats_of, trades_of
+
+from ctc import status
+from ctc.model import Heartbeat, from_us, to_us
+from ctc.producer.clock import FrameClock, clock_of
+from ctc.producer.heartbeats import Venues
+from ctc.producer.live import LiveFeed
+from ctc.producer.main import Producer
+from ctc.settings import Settings
+
+NATIVES = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+
+
+def producer(
+    settings: Settings, state: Path, stream: FakeStream, dead: FakeStream, until_ms: int | None, patience_s: float = 10.0
+) -> Producer:
+    clock, venues = clock_of(settings.producer), Venues.of(settings)
+    until_us = None if until_ms is None else (BASE_MS + until_ms) * 1000
+    feed = LiveFeed(settings, venues, clock, until_us=until_us, rng=random.Random(5), patience_s=patience_s)
+    return Producer(settings, state, feed, venues=venues, clock=clock, trades=stream, dead=dead)
+
+
+def binance_frames() -> list[str]:
+    rng = random.Random(1)
+    return [agg_trade(i, i * 7, rng.choice(NATIVES)) if i % 40 else mini_ticker(i * 7) for i in range(1, 1500)]
+
+
+def coinbase_frames() -> list[str]:
+    rng = random.Random(2)
+    natives = ("BTC-USD", "ETH-USD", "SOL-USD", "USDT-USD")
+    return [match(i, i * 11 + 3, rng.choice(natives)) if i % 30 else heartbeat(i, i * 11 + 3) for i in range(1, 1000)]
+
+
+async def say_all(server: FakeExchange, frames: list[str], rng: random.Random) -> None:
+    for frame in frames:
+        await server.say(frame)
+        if rng.random() < 0.02:
+            await asyncio.sleep(rng.random() * 0.01)
+
+
+def one_run(state: Path, seed: int) -> dict[str, list[bytes]]:
+    stream, dead = FakeStream(), FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            made = producer(session(binance.url, coinbase.url), state, stream, dead, until_ms=10_000)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            rng = random.Random(seed)
+            await asyncio.gather(say_all(binance, binance_frames(), rng), say_all(coinbase, coinbase_frames(), rng))
+            await running
+            assert made.phase == "done"
+
+    run(test())
+    assert not dead.records
+    return stream.lines()
+
+
+def test_what_is_sent_depends_on_the_frames_alone(tmp_path: Path) -> None:
+    runs = [one_run(tmp_path, seed) for seed in range(3)]
+    assert runs[0] == runs[1] == runs[2]
+    assert set(runs[0]) == {"BTC-USDT", "ETH-USDT", "SOL-USDT", "USDT-USD"}
+
+
+def test_run_to_an_end_sends_exactly_the_trades_before_it_and_closes_every_window(tmp_path: Path) -> None:
+    stream, dead = FakeStream(), FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            made = producer(session(binance.url, coinbase.url), tmp_path, stream, dead, until_ms=10_000)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await binance.say(b"\xff")
+            await say_all(binance, binance_frames(), random.Random(3))
+            await say_all(coinbase, coinbase_frames(), random.Random(4))
+            await running
+
+    run(test())
+    lines = stream.decoded("BTC-USDT")
+    end = from_us((BASE_MS + 10_000) * 1000)
+    assert max(trade.timestamp for trade in trades_of(lines)) < end
+    binance = [trade.trade_id for trade in trades_of(lines) if trade.exchange == "binance"]
+    expected = [i for i, frame in enumerate(binance_frames(), 1) if '"BTCUSDT"' in frame and '"aggTrade"' in frame and i * 7 < 10_000]
+    assert binance == expected
+    _check_beats(lines, end)
+    assert all(trade.ingestion_timestamp == trade.timestamp for trade in trades_of(lines))
+    assert len(dead.records) == 1
+    published = status.read(tmp_path, "producer")
+    assert published is not None
+    assert (published["phase"], published["unreadable"], published["buffered_lines"]) == ("done", 1, 0)
+
+
+def _check_beats(lines: list, end: datetime) -> None:
+    beats = beats_of(lines)
+    seconds = [to_us(beat.heartbeat) // 10**6 for beat in beats]
+    assert seconds[:-1] == list(range(seconds[0], to_us(end) // 10**6 + 1))
+    assert seconds[-1] == seconds[-2] + 70
+    assert [beat.final for beat in beats] == [False] * (len(beats) - 1) + [True]
+    assert all(mark.connected for beat in beats[:-2] for mark in beat.venues)
+    assert not any(mark.connected for beat in beats[-2:] for mark in beat.venues)
+    newest: dict[str, int] = {}
+    for line in lines:
+        if isinstance(line, Heartbeat):
+            assert {mark.exchange: mark.last_id for mark in line.venues if mark.last_id is not None} == newest
+        else:
+            assert not beats_before(lines, line)
+            newest[line.exchange] = line.trade_id
+
+
+def beats_before(lines: list, trade) -> bool:
+    """Whether a heartbeat of a later second stands before the trade."""
+    place = lines.index(trade)
+    return any(isinstance(line, Heartbeat) and line.heartbeat > trade.timestamp for line in lines[:place])
+
+
+@pytest.mark.parametrize("clock", ["frames", "wall"])
+def test_one_exchange_fails_alone(tmp_path: Path, clock: str) -> None:
+    stream, dead = FakeStream(), FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as gone:
+            nobody = gone.url
+        async with FakeExchange() as binance:
+            settings = session(binance.url, nobody)
+            settings = msgspec.structs.replace(settings, producer=msgspec.structs.replace(settings.producer, clock=clock))
+            made = producer(settings, tmp_path, stream, dead, None, patience_s=0.3)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets)
+            number = 0
+            while len(beats_of(stream.decoded("BTC-USDT"))) < 5:
+                number += 1
+                await binance.say(agg_trade(number, number * 100))
+                await asyncio.sleep(0.01)
+                made.publish()
+            made.stopping.set()
+            await running
+            assert len(trades_of(stream.decoded("BTC-USDT"))) == number
+
+    run(test())
+    beats = beats_of(stream.decoded("BTC-USDT"))
+    assert beats
+    assert all([mark.connected for mark in beat.venues] == [True, False] for beat in beats[1:])
+    assert not any(beat.final for beat in beats)
+    published = status.read(tmp_path, "producer")
+    assert published is not None
+    assert published["exchanges"]["binance"]["state"] == "disconnected" or published["exchanges"]["binance"]["newest"]
+    assert "can't be reached" in published["exchanges"]["coinbase"]["trouble"]
+
+
+def test_clocks_follow_the_profile() -> None:
+    settings = session("ws://x", "ws://y").producer
+    frames, wall = clock_of(settings), clock_of(msgspec.structs.replace(settings, clock="wall"))
+    frames.reached(5_000_000)
+    frames.reached(4_000_000)
+    assert isinstance(frames, FrameClock)
+    assert frames.now() == from_us(5_000_000)
+    assert frames.received() is None
+    assert abs((wall.now() - datetime.now(UTC)).total_seconds()) < 5
+    assert wall.received() is not None
