@@ -14,7 +14,7 @@ import numpy as np
 
 from ctc.model import to_us
 from sim import planting
-from sim.orders import BLOCK_US, Floats, Ints, Orders, Prints, arrive, generator, notionals, sides, split
+from sim.orders import BLOCK_US, Bools, Floats, Ints, Orders, Prints, arrive, generator, notionals, sides, split
 from sim.plan import Plan
 from sim.schedule import Wanted
 from sim.truth import Seeded
@@ -35,7 +35,7 @@ class Columns(msgspec.Struct, frozen=True):
     at: Ints
     price: Ints
     quantity: Ints
-    buy: np.ndarray
+    buy: Bools
     first: Ints
     last: Ints
     order: Ints
@@ -228,5 +228,6 @@ def _aggregate(first_id: int, prints: Columns) -> Columns:
     ends = np.append(starts[1:], len(prints)) - 1
     quantity = np.add.reduceat(prints.quantity, starts)
     return Columns(
-        first_id, prints.at[starts], prints.price[starts], quantity, prints.buy[starts], prints.first[starts], prints.last[ends], prints.order[starts]
-    )
+        first_id, prints.at[starts], prints.price[starts], quantity, prints.buy[starts],
+        prints.first[starts], prints.last[ends], prints.order[starts],
+    )  # fmt: skip

@@ -19,6 +19,7 @@ Bools = npt.NDArray[np.bool_]
 
 BLOCK_US = 60_000_000
 MAX_PRINTS = 400
+_EATEN = 0.75
 _SAME_PRICE = 0.55  # share of split orders that stay on one price level
 
 
@@ -28,6 +29,11 @@ class Orders(NamedTuple):
     at: Ints
     notional: Floats
     buy: Bools
+
+
+def chosen(orders: Orders, place: Ints) -> Orders:
+    """The orders at those places, in that order."""
+    return Orders(orders.at[place], orders.notional[place], orders.buy[place])
 
 
 class Prints(NamedTuple):
@@ -87,7 +93,7 @@ def retarget(rng: np.random.Generator, orders: Orders, volume: float, sizes: Siz
     if total > volume:
         shuffled = rng.permutation(orders.at.size)
         kept = np.sort(shuffled[np.cumsum(orders.notional[shuffled]) <= volume])
-        orders = Orders(*(column[kept] for column in orders))
+        orders = chosen(orders, kept)
         total = float(orders.notional.sum())
     missing = volume - total
     if missing <= 0:
@@ -96,8 +102,7 @@ def retarget(rng: np.random.Generator, orders: Orders, volume: float, sizes: Siz
     at = np.sort(rng.random(more.size) * BLOCK_US).astype(np.int64)
     buy = rng.random(more.size) < (0.85 if rng.random() < 0.5 else 0.15)
     joined = Orders(np.concatenate([orders.at, at]), np.concatenate([orders.notional, more]), np.concatenate([orders.buy, buy]))
-    order = np.argsort(joined.at, kind="stable")
-    return Orders(*(column[order] for column in joined))
+    return chosen(joined, np.argsort(joined.at, kind="stable"))
 
 
 def _fill(rng: np.random.Generator, missing: float, sizes: Sizes, largest: float) -> Floats:
@@ -115,15 +120,14 @@ def split(rng: np.random.Generator, listing: Listing, orders: Orders, mid: Float
     """The prints of orders that walk the book from `mid` (price at each order's time), at least one lot each."""
     count = orders.at.size
     depth = np.exp(rng.normal(*listing.sizes.depth, count))
-    prints = 1 + np.minimum(rng.poisson(np.minimum(orders.notional / depth, MAX_PRINTS)), MAX_PRINTS - 1)
-    walks = np.where(rng.random(count) < _SAME_PRICE, 0.0, np.minimum(1.0, 1.9 / prints**0.6))
+    eaten = np.minimum((orders.notional / depth) ** _EATEN, MAX_PRINTS)  # larger orders meet larger resting ones
+    prints = 1 + np.minimum(rng.poisson(eaten), MAX_PRINTS - 1)
+    walks = np.where(rng.random(count) < _SAME_PRICE, 0.0, np.minimum(1.0, 1.5 / prints**0.5))
     gap = np.maximum(1, rng.lognormal(math.log(listing.gap_ticks), 0.9, count)).astype(np.int64)
     return expand(rng, listing, orders, mid, prints, walks, gap)
 
 
-def expand(
-    rng: np.random.Generator, listing: Listing, orders: Orders, mid: Floats, prints: Ints, walks: Floats, gap: Ints
-) -> Prints:
+def expand(rng: np.random.Generator, listing: Listing, orders: Orders, mid: Floats, prints: Ints, walks: Floats, gap: Ints) -> Prints:
     """Prints of orders whose number of prints, chance of a next price level and ticks between levels are given."""
     order = np.repeat(np.arange(orders.at.size), prints)
     starts = np.cumsum(prints) - prints
@@ -131,8 +135,8 @@ def expand(
     part = weight / np.add.reduceat(weight, starts)[order] if order.size else weight
     step = rng.random(order.size) < walks[order]
     step[starts] = False
-    level = np.cumsum(step)
-    level -= level[starts][order]
+    steps = np.cumsum(step)
+    level = steps - steps[starts][order]
     direction = np.where(orders.buy, 1, -1)
     tick = 10**listing.price_digits
     price = np.rint(mid[order] * tick).astype(np.int64) + (direction[order] * level) * gap[order] + direction[order]

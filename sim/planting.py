@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ctc.model import from_us
-from sim.orders import BLOCK_US, Floats, Ints, Orders, Prints, expand, retarget
+from sim.orders import BLOCK_US, Bools, Floats, Ints, Orders, Prints, expand, retarget
 from sim.schedule import Wanted
 from sim.truth import Seeded
 from sim.venues import Listing
@@ -115,8 +115,8 @@ def _merge(prints: Prints, more: Prints) -> Prints:
     place = np.lexsort((np.arange(at.size), order, at))
     order = order[place]
     renumbered = np.cumsum(np.concatenate([[0], np.diff(order) != 0]))
-    columns = (np.concatenate([getattr(prints, name), getattr(more, name)])[place] for name in ("price", "quantity", "buy"))
-    return Prints(at[place], *columns, renumbered)
+    price, quantity = np.concatenate([prints.price, more.price]), np.concatenate([prints.quantity, more.quantity])
+    return Prints(at[place], price[place], quantity[place], np.concatenate([prints.buy, more.buy])[place], renumbered)
 
 
 def spreads(wanted: Iterable[Wanted], listings: Mapping[str, Listing], symbols: Mapping[str, str], made: dict[str, Prints]) -> None:
@@ -144,12 +144,12 @@ def _pair(seed: Wanted, symbols: Mapping[str, str]) -> tuple[str, str] | None:
     return (found["binance"], found["coinbase"]) if {"binance", "coinbase"} <= found.keys() else None
 
 
-def _inside(at: Ints, seed: Wanted) -> np.ndarray:
+def _inside(at: Ints, seed: Wanted) -> Bools:
     begin = seed.offset_ms * 1000
     return np.asarray((at >= begin) & (at < begin + WINDOW_US))
 
 
-def _vwap(prints: Prints | Columns, item: Listing, chosen: np.ndarray) -> float:
+def _vwap(prints: Prints | Columns, item: Listing, chosen: Bools) -> float:
     quantity = prints.quantity[chosen]
     total = int(quantity.sum()) if quantity.size else 0
     return float((prints.price[chosen] * quantity).sum()) / total / 10**item.price_digits if total else 0.0
@@ -195,7 +195,7 @@ def _window(seed: Wanted, start_us: int, placed: Mapping[str, int]) -> tuple[int
 
 
 def _planted(
-    seed: Wanted, listings: Mapping[str, Listing], plan: Plan, shown: Mapping[str, Columns], volumes: tuple[float, ...], chosen: np.ndarray
+    seed: Wanted, listings: Mapping[str, Listing], plan: Plan, shown: Mapping[str, Columns], volumes: tuple[float, ...], chosen: Bools
 ) -> Decimal | None:
     name = f"{seed.exchange}:{seed.native}"
     if seed.measure == "quote_volume":
@@ -219,12 +219,12 @@ def _rounded(value: float) -> Decimal:
     return Decimal(f"{value:.6f}")
 
 
-def _quote(columns: Columns, item: Listing, chosen: np.ndarray) -> Decimal:
+def _quote(columns: Columns, item: Listing, chosen: Bools) -> Decimal:
     total = int((columns.price[chosen] * columns.quantity[chosen]).sum()) if chosen.any() else 0
     return Decimal(total).scaleb(-(item.price_digits + item.lot_digits))
 
 
-def _rules(seed: Wanted, plan: Plan, item: Listing, columns: Columns, chosen: np.ndarray) -> tuple[str, ...]:
+def _rules(seed: Wanted, plan: Plan, item: Listing, columns: Columns, chosen: Bools) -> tuple[str, ...]:
     if seed.measure == "peg":
         return ("spread.raw",)
     if seed.type == "spread":
@@ -237,7 +237,7 @@ def _rules(seed: Wanted, plan: Plan, item: Listing, columns: Columns, chosen: np
 
 
 def _entry(
-    seed: Wanted, item: Listing, plan: Plan, columns: Columns, chosen: np.ndarray, window: tuple[int, int], planted: Decimal | None
+    seed: Wanted, item: Listing, plan: Plan, columns: Columns, chosen: Bools, window: tuple[int, int], planted: Decimal | None
 ) -> Seeded:
     ids = (np.flatnonzero(chosen) + columns.first_id).tolist()
     signed = seed.target * (seed.side if seed.measure == "spread_pct" else 1)

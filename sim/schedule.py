@@ -16,6 +16,7 @@ import numpy as np
 PERIOD = 100  # minutes after which the catalogue below is planted again
 WARMUP = 25  # minutes that volume and spread anomalies leave to the baseline
 DEPEG_MINUTES = 6
+DEPEG_DEPTH = 0.011  # USD; ramps are gentle enough that the peg-adjusted spread stays inside
 FIRST_WHALE_S = 40  # into the session, so that the first alert comes soon
 
 Size = Literal["below", "marginal-below", "marginal-above", "above", "far-above"]
@@ -58,7 +59,8 @@ _WHALES: tuple[tuple[Size, float], ...] = (
     ("above", 1.3), ("above", 2.6), ("far-above", 5.5), ("far-above", 12.0),
 )  # fmt: skip
 _SCORES: tuple[tuple[Size, float], ...] = (  # times the threshold
-    ("below", 0.6), ("marginal-below", 0.98), ("marginal-above", 1.02), ("above", 1.2), ("above", 1.5), ("far-above", 2.8), ("far-above", 4.0),
+    ("below", 0.6), ("marginal-below", 0.98), ("marginal-above", 1.02), ("above", 1.2), ("above", 1.5),
+    ("far-above", 2.8), ("far-above", 4.0),
 )  # fmt: skip
 _DROUGHTS: tuple[tuple[Size, float], ...] = (("below", 0.7), ("marginal-below", 0.97), ("marginal-above", 1.03), ("far-above", 1.5))
 _SPREADS: tuple[tuple[Size, float], ...] = (
@@ -131,15 +133,14 @@ def _period(planter: _Planter, begin: int, end: int, limits: Limits) -> Iterator
 def _depeg(planter: _Planter, pegs: list[str], warm: int, last: int) -> Iterator[Wanted]:
     place = planter.pick(pegs, warm + 20, last, DEPEG_MINUTES, everywhere=True)
     if place is not None:
-        yield planter.wanted(
-            place, type="spread", rule="spread.raw", measure="peg", size="far-above", target=0.011, side=-1, minutes=DEPEG_MINUTES, offset_ms=0
-        )
+        shape = {"target": DEPEG_DEPTH, "side": -1, "minutes": DEPEG_MINUTES, "offset_ms": 0}
+        yield planter.wanted(place, type="spread", rule="spread.raw", measure="peg", size="far-above", **shape)
 
 
 def _volume(planter: _Planter, coins: list[str], pegs: list[str], warm: int, last: int, limits: Limits) -> Iterator[Wanted]:
     late = warm + (last - warm) * 2 // 3
-    z = dict(type="volume_spike", rule="volume.z", measure="z_score", offset_ms=0)
-    robust = dict(type="volume_spike", rule="volume.robust", measure="robust_score", offset_ms=0)
+    z = {"type": "volume_spike", "rule": "volume.z", "measure": "z_score", "offset_ms": 0}
+    robust = {"type": "volume_spike", "rule": "volume.robust", "measure": "robust_score", "offset_ms": 0}
     for catalogue, names, span, sign, kind, limit in (
         (_DROUGHTS, pegs, (warm, late), -1, z, limits.z),
         (_DROUGHTS, coins, (warm, last), -1, robust, limits.robust),
@@ -158,9 +159,8 @@ def _spreads(planter: _Planter, coins: list[str], warm: int, last: int, limits: 
         place = planter.pick(both, warm, last)
         if place is not None:
             half = 30_000 * int(planter.rng.integers(2))
-            yield planter.wanted(
-                place, type="spread", rule="spread.raw", measure="spread_pct", size=size, target=factor * float(limits.spread_pct), offset_ms=half
-            )
+            target = factor * float(limits.spread_pct)
+            yield planter.wanted(place, type="spread", rule="spread.raw", measure="spread_pct", size=size, target=target, offset_ms=half)
 
 
 def _whales(planter: _Planter, coins: list[str], begin: int, last: int, share: float) -> Iterator[Wanted]:

@@ -76,13 +76,13 @@ def _coinbase(base: str, native: str, digits: tuple[int, int], rate: float, size
 
 
 LISTINGS = (
-    _binance("BTC", "BTCUSDT", 5, 7.5, Sizes(4.9, 2.2, 1.5e6, (6.9, 1.4)), 40.0, (6_516_181_000, 4_017_087_000)),
-    _binance("ETH", "ETHUSDT", 4, 5.0, Sizes(4.6, 2.15, 1.2e6, (6.5, 1.4)), 3.0, (3_120_544_000, 1_988_310_000)),
-    _binance("SOL", "SOLUSDT", 3, 3.0, Sizes(4.4, 2.0, 8e5, (6.3, 1.4)), 1.0, (1_604_220_000, 1_011_870_000)),
-    _coinbase("BTC", "BTC-USD", (2, 8), 2.2, Sizes(4.6, 2.35, 4e4, (10.2, 1.8)), 120.0, 1_087_540_000),
-    _coinbase("ETH", "ETH-USD", (2, 8), 1.6, Sizes(4.4, 2.3, 4e4, (10.0, 1.8)), 8.0, 801_330_000),
-    _coinbase("SOL", "SOL-USD", (2, 8), 1.2, Sizes(4.2, 2.2, 4e4, (9.6, 1.8)), 1.0, 402_110_000),
-    _coinbase("USDT", "USDT-USD", (5, 2), 1.2, Sizes(6.0, 0.7, 4e4, (9.6, 1.2)), 1.0, 131_900_000),
+    _binance("BTC", "BTCUSDT", 5, 6.2, Sizes(4.9, 2.25, 1.5e6, (6.9, 1.4)), 40.0, (6_516_181_000, 4_017_087_000)),
+    _binance("ETH", "ETHUSDT", 4, 4.2, Sizes(4.6, 2.25, 1.2e6, (6.2, 1.4)), 3.0, (3_120_544_000, 1_988_310_000)),
+    _binance("SOL", "SOLUSDT", 3, 2.6, Sizes(4.4, 2.1, 8e5, (6.2, 1.4)), 1.0, (1_604_220_000, 1_011_870_000)),
+    _coinbase("BTC", "BTC-USD", (2, 8), 1.6, Sizes(4.6, 2.35, 4e4, (11.2, 1.8)), 120.0, 1_087_540_000),
+    _coinbase("ETH", "ETH-USD", (2, 8), 1.3, Sizes(4.4, 2.3, 4e4, (11.0, 1.8)), 8.0, 801_330_000),
+    _coinbase("SOL", "SOL-USD", (2, 8), 1.0, Sizes(4.2, 2.2, 4e4, (10.8, 1.8)), 1.0, 402_110_000),
+    _coinbase("USDT", "USDT-USD", (5, 2), 1.1, Sizes(6.0, 0.7, 4e4, (9.6, 1.2)), 1.0, 131_900_000),
 )
 _BY_NAME = {listing.name: listing for listing in LISTINGS}
 

@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ctc.errors import ConfigError, CtcError
@@ -55,7 +57,7 @@ async def run(state: Path, resume: bool) -> None:
         await asyncio.gather(*(server.wait_closed() for server in servers))
 
 
-async def _until_stopped(tasks: list[asyncio.Task[object]]) -> None:
+async def _until_stopped(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Return when the last task is done; a failure of the others is raised at once."""
     waiting = set(tasks)
     while not tasks[-1].done():
@@ -72,7 +74,7 @@ def main() -> int:
     try:
         asyncio.run(run(session_state(), options.resume))
     except CtcError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 

@@ -55,9 +55,11 @@ def wrap(stream: str, feed: Feed) -> Feed:
 
 def _trades(columns: Columns, item: Listing) -> Feed:
     prices, quantities = columns_text(columns, item)
-    rows = zip(range(columns.first_id, columns.first_id + len(columns)), prices, quantities, columns.buy.tolist(), (columns.at // 1000).tolist(), strict=True)
+    numbers = range(columns.first_id, columns.first_id + len(columns))
+    rows = zip(numbers, prices, quantities, columns.buy.tolist(), (columns.at // 1000).tolist(), strict=True)
     frames = [
-        f'{{"e":"trade","E":{ms},"s":"{item.native}","t":{number},"p":"{price}","q":"{quantity}","T":{ms},"m":{"false" if buy else "true"},"M":true}}'.encode()
+        f'{{"e":"trade","E":{ms},"s":"{item.native}","t":{number},"p":"{price}","q":"{quantity}","T":{ms},'
+        f'"m":{"false" if buy else "true"},"M":true}}'.encode()
         for number, price, quantity, buy, ms in rows
     ]
     return Feed(columns.at * 2, frames)

@@ -81,7 +81,8 @@ def _heartbeats(minute: Minute, item: Listing) -> Feed:
     columns, moments = minute.prints[item.name], marks(minute)
     newest = (columns.first_id - 1 + np.searchsorted(columns.at, moments)).tolist()
     frames = [
-        f'{{"type":"heartbeat","last_trade_id":{last},"product_id":"{item.native}","sequence":{sequence(last) + 5},"time":"{time}"}}'.encode()
+        f'{{"type":"heartbeat","last_trade_id":{last},"product_id":"{item.native}",'
+        f'"sequence":{sequence(last) + 5},"time":"{time}"}}'.encode()
         for last, time in zip(newest, _moments(moments.tolist()), strict=True)
     ]
     return Feed(moments * 2 - 1, frames)

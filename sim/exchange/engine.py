@@ -21,10 +21,10 @@ from ctc.errors import SessionError
 from ctc.model import from_us, to_us
 from sim.exchange.feed import Feed, merge, tape
 from sim.exchange.history import MINUTES, History
+from sim.exchange.tape import TapeWriter
 from sim.exchange.venue import Venue
 from sim.market import Market, Minute, State
 from sim.plan import Plan
-from sim.exchange.tape import TapeWriter
 from sim.truth import Ledger
 from sim.venues import Listing
 
@@ -208,6 +208,6 @@ class Engine:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Saved)
         except FileNotFoundError:
-            raise SessionError(f"{path} is missing: the exchange never ran in this session, so it can't be resumed; start it anew") from None
+            raise SessionError(f"{path} is missing: this session's exchange never ran; start it anew, without --resume") from None
         except msgspec.MsgspecError as error:
             raise SessionError(f"{path} can't be read ({error}): start the session anew with `ctc sim`") from error

@@ -64,7 +64,8 @@ def tape(columns: Columns, item: Listing, kind: str) -> Feed:
     """The tape's lines of one listing and minute."""
     head = f'{{"exchange":"{item.exchange}","native_symbol":"{item.native}","kind":"{kind}","trade_id":'
     prices, quantities = columns_text(columns, item)
-    rows = zip(range(columns.first_id, columns.first_id + len(columns)), prices, quantities, columns.buy.tolist(), columns.at.tolist(), strict=True)
+    numbers = range(columns.first_id, columns.first_id + len(columns))
+    rows = zip(numbers, prices, quantities, columns.buy.tolist(), columns.at.tolist(), strict=True)
     lines = [
         f'{head}{number},"price":"{price}","quantity":"{quantity}","side":"{"buy" if buy else "sell"}","time_us":{at}}}'.encode()
         for number, price, quantity, buy, at in rows

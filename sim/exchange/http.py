@@ -26,8 +26,8 @@ def parse(target: str) -> tuple[str, dict[str, str]]:
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
     """A JSON response; the connection closes after it."""
     data = msgspec.json.encode(body)
-    fields = Headers({"Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(data)), "Connection": "close", **(headers or {})})
-    return Response(status, _REASONS.get(status, "Error"), fields, data)
+    fields = {"Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(data)), "Connection": "close"}
+    return Response(status, _REASONS.get(status, "Error"), Headers({**fields, **(headers or {})}), data)
 
 
 class Weights:
