@@ -104,12 +104,15 @@ def _read_heartbeat(raw: bytes) -> Heartbeat | Reject:
         return Reject(category="malformed", reasons=(f"heartbeat: {error}",), raw=raw)
     if heartbeat.peg is not None and not _fits(heartbeat.peg):
         return Reject(category="invalid", reasons=("heartbeat: peg is not above zero, or does not fit decimal(38,18)",), raw=raw)
+    if heartbeat.heartbeat.year not in _YEARS:
+        return Reject(category="invalid", reasons=(f"heartbeat: not between {_YEARS[0]} and {_YEARS[-1]}",), raw=raw)
     return heartbeat
 
 
 _ZERO = Decimal(0)
 _LIMIT = Decimal(10) ** 20  # beyond what decimal(38,18) holds
 _SCALE = Decimal(1).scaleb(-18)
+_YEARS = range(1970, 2200)  # windows around the first and last representable instants overflow
 _CHECKING = Context(prec=EXACT.prec, traps=[Inexact, InvalidOperation])
 
 
@@ -122,7 +125,7 @@ def _judge(line: Line, symbols: frozenset[str] | None, raw: bytes | None = None)
 
 
 def _storable(trade: Trade) -> bool:
-    """Whether price, quantity and quote volume are above zero and fit decimal(38,18)."""
+    """Whether price, quantity and quote volume are above zero and fit decimal(38,18), and the times can be reckoned with."""
     price, quantity, volume = trade.price, trade.quantity, trade.quote_volume
     try:  # each by itself: digits below the scale can cancel out in a sum
         return (
@@ -132,6 +135,8 @@ def _storable(trade: Trade) -> bool:
             and not _CHECKING.remainder(price, _SCALE)
             and not _CHECKING.remainder(quantity, _SCALE)
             and not _CHECKING.remainder(volume, _SCALE)
+            and trade.timestamp.year in _YEARS
+            and trade.ingestion_timestamp.year in _YEARS
         )
     except (Inexact, InvalidOperation):
         return False
@@ -146,6 +151,9 @@ def _faults(trade: Trade, symbols: frozenset[str] | None) -> Iterator[str]:
             yield f"{name} is not above zero"
         elif not _fits(value):
             yield f"{name} does not fit decimal(38,18)"
+    for name in ("timestamp", "ingestion_timestamp"):
+        if getattr(trade, name).year not in _YEARS:
+            yield f"{name} is not between {_YEARS[0]} and {_YEARS[-1]}"
 
 
 def _fits(value: Decimal) -> bool:

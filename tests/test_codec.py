@@ -182,6 +182,15 @@ def test_amount_that_is_no_amount_is_invalid(price: str) -> None:
     assert rejected(encode_line(TRADE).replace(b"67432.50", price.encode())).category == "invalid"
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z"]
+)
+def test_time_that_windows_can_not_be_reckoned_around_is_invalid(moment: str) -> None:
+    assert rejected(wire(timestamp=moment)).reasons == ("timestamp is not between 1970 and 2199",)
+    assert rejected(wire(ingestion_timestamp=moment)).reasons == ("ingestion_timestamp is not between 1970 and 2199",)
+    assert rejected(f'{{"heartbeat":"{moment}","symbol":"BTC-USDT","producer":"p","venues":[]}}'.encode()).category == "invalid"
+
+
 def test_symbol_outside_the_allowed_is_invalid() -> None:
     assert isinstance(only(wire(), frozenset({"BTC-USDT"})), Trade)
     assert rejected(wire(), frozenset({"ETH-USDT"})).reasons == ("symbol is not in the allowed list",)

@@ -13,6 +13,9 @@ from ctc.model import EXACT, NAMESPACE, Alert
 from ctc.settings import Band
 
 PLACES = Decimal("1E-8")
+MAX_AMOUNT = Decimal("99999999999999999999.999999999999999999")  # of a decimal(38,18) column
+MAX_RATIO = Decimal("999999999999999999999999999999.99999999")  # of a decimal(38,8) column
+MIN_RATIO = MAX_RATIO.copy_negate()
 
 
 class Fired(msgspec.Struct, gc=False, frozen=True, array_like=True):
@@ -40,8 +43,13 @@ def severity(bands: Iterable[Band], measure: Decimal) -> str:
 
 
 def round8(value: Decimal) -> Decimal:
-    """Half-even to 8 places: how a ratio leaves the folds."""
-    return EXACT.quantize(value, PLACES)
+    """Half-even to 8 places, within what its column holds: how a ratio leaves the folds."""
+    return EXACT.quantize(max(MIN_RATIO, min(value, MAX_RATIO)), PLACES)
+
+
+def amount(total: Decimal) -> Decimal:
+    """A sum of amounts, within what its column holds: absurd prints can't stop a writer."""
+    return min(total, MAX_AMOUNT)
 
 
 def worded(alert: Alert) -> Alert:

@@ -9,7 +9,7 @@ import msgspec
 
 from ctc.detect.clock import SECOND_US, closed_before
 from ctc.detect.outcomes import Findings
-from ctc.detect.rules import alert_id, round8, severity, worded
+from ctc.detect.rules import alert_id, amount, round8, severity, worded
 from ctc.model import EXACT, Alert, Heartbeat, Position, Spread, Trade, from_us, to_us
 from ctc.settings import Settings
 
@@ -94,7 +94,7 @@ class Spreads:
             symbol=self._symbol, window_start=from_us(start), window_end=from_us(start + self._width_us),
             binance_vwap=round8(binance), coinbase_vwap=round8(coinbase), spread_pct=_percent(binance, coinbase),
             adjusted_spread_pct=None if peg is None else _percent(EXACT.multiply(binance, peg), coinbase), peg=peg,
-            binance_quantity=pair.binance_quantity, coinbase_quantity=pair.coinbase_quantity,
+            binance_quantity=amount(pair.binance_quantity), coinbase_quantity=amount(pair.coinbase_quantity),
         )  # fmt: skip
         self._judge(row, start, clock)
         self._findings.spreads.append(row)

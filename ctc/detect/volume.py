@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ctc.detect.bars import HOUR_BARS, ClosedBar, OpenBar, Venue, VolumeState
 from ctc.detect.clock import SECOND_US, closed_before
 from ctc.detect.outcomes import Findings
-from ctc.detect.rules import Fired, alert_id, round8, severity, worded
+from ctc.detect.rules import Fired, alert_id, amount, round8, severity, worded
 from ctc.model import Alert, Bar, Heartbeat, Position, Trade, from_us, to_us
 from ctc.settings import Settings
 
@@ -162,7 +162,7 @@ class Volumes:
         self._findings.bars.append(
             Bar(
                 exchange=exchange, symbol=self._symbol, window_start=from_us(start), window_end=from_us(start + self._width_us),
-                volume=bar.volume, quote_volume=bar.quote_volume, trade_count=bar.trades, complete=complete,
+                volume=amount(bar.volume), quote_volume=amount(bar.quote_volume), trade_count=bar.trades, complete=complete,
                 rolling_mean=tested.mean, rolling_std=tested.std, z_score=tested.z, robust_score=tested.robust,
                 baseline_bars=tested.bars,
             )
@@ -194,7 +194,7 @@ class Volumes:
             detected_at=from_us(fired.detected_us), event_time=from_us(fired.event_us),
             threshold=self._settings.z_threshold if by_z else self._settings.robust_threshold, message="",
             window_start=from_us(start), window_end=from_us(start + self._width_us), trade_count=tested.trades,
-            z_score=tested.z, robust_score=tested.robust, window_volume=tested.quote_volume,
+            z_score=tested.z, robust_score=tested.robust, window_volume=amount(tested.quote_volume),
             rolling_mean=tested.mean, rolling_std=tested.std, baseline_bars=tested.bars,
             shard=fired.shard, sequence_number=fired.sequence_number, position=fired.position,
         )  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 
 from ctc.detect.clock import SECOND_US, closed_before
 from ctc.detect.outcomes import Findings
-from ctc.detect.rules import Fired, alert_id, round8, severity, worded
+from ctc.detect.rules import Fired, alert_id, amount, round8, severity, worded
 from ctc.model import EXACT, Alert, Heartbeat, Position, Trade, Whale, from_us
 from ctc.settings import Settings
 
@@ -167,7 +167,7 @@ class Whales:
             exchange=exchange, symbol=self._symbol, severity=severity(self._bands, group.quote_volume),
             detected_at=from_us(fired.detected_us), event_time=from_us(fired.event_us), threshold=self._threshold, message="",
             native_symbol=native_symbol, side=side, price=round8(EXACT.divide(group.quote_volume, group.quantity)),
-            quantity=group.quantity, quote_volume=group.quote_volume, trade_count=group.count,
+            quantity=amount(group.quantity), quote_volume=amount(group.quote_volume), trade_count=group.count,
             first_trade_id=group.first_id, last_trade_id=group.last_id,
             shard=fired.shard, sequence_number=fired.sequence_number, position=fired.position,
         )  # fmt: skip

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, batches, cuts, logs, small_settings
+from msgspec import structs
 
 from ctc.codec import encode_line, pack
 from ctc.detect import ALL_DETECTORS, Gap, SymbolFold
+from ctc.detect.rules import MAX_AMOUNT, MAX_RATIO
 from ctc.errors import ConfigError
 from ctc.model import Reject, from_us
 
@@ -122,6 +124,27 @@ def test_fold_snapshot_forgets_anomalies_after_a_day() -> None:
     assert fold().take(tape.log).snapshot.anomaly_count_24h == 1
     tape.beat(24 * 3600)
     assert fold().take(tape.log).snapshot.anomaly_count_24h == 0
+
+
+def test_fold_holds_absurd_amounts_at_what_a_column_takes() -> None:
+    most, least = Decimal("99999999999999999999"), Decimal("1E-18")
+    tape = Tape()
+    tape.beat(0)
+    for minute in range(6):
+        for exchange, quantity, volume in (("binance", least, most), ("binance", most, most), ("coinbase", most, least)):
+            tape.trade(60 * minute + 1, "1", "1", exchange)
+            position, trade = tape.log.pop()
+            tape.log.append((position, structs.replace(trade, quantity=quantity, quote_volume=volume)))
+        if minute > 2:
+            tape.trade(60 * minute + 2, "7", "1", "coinbase")
+        tape.beats(60 * minute + 10, 60 * minute + 50, 10, peg="0.9")
+    outcomes = fold().take(tape.log)
+    assert {bar.volume for bar in outcomes.bars} >= {Decimal("99999999999999999999.000000000000000001")}
+    assert max(bar.quote_volume for bar in outcomes.bars) == MAX_AMOUNT
+    assert max(row.spread_pct for row in outcomes.spreads) == MAX_RATIO
+    for said in (*outcomes.alerts, *outcomes.bars, *outcomes.spreads):
+        numbers = [value for value in structs.astuple(said) if isinstance(value, Decimal)]
+        assert all(number.copy_abs() <= MAX_RATIO for number in numbers)
 
 
 def test_fold_reports_each_gap_once() -> None:
