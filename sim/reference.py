@@ -5,12 +5,13 @@ It shares nothing with `ctc.detect`; the scorecard and the property tests compar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
 
 import msgspec
 
-from ctc.model import EXACT, Alert, Bar, Heartbeat, Position, Reject, Spread, Trade
+from ctc.codec import Line, read_record
+from ctc.model import EXACT, Alert, Bar, Position, Spread
 from ctc.settings import Settings
 from sim.reference_rules import Spreads, Whales
 from sim.reference_volume import Volume
@@ -35,7 +36,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reference(
-    log: Iterable[tuple[Position, Trade | Heartbeat | Reject]],
+    log: Iterable[tuple[Position, Line]],
     symbol: str,
     settings: Settings,
 ) -> Result:
@@ -68,3 +69,10 @@ def reference(
         late=volume.late,
         clock=seen.clock,
     )
+
+
+def log_of(records: Iterable[tuple[str, int | str, bytes]], symbols: frozenset[str] | None = None) -> Iterator[tuple[Position, Line]]:
+    """The lines of one symbol's records (shard, sequence number, data); `symbols` are the session's allowed ones."""
+    for shard, number, data in records:
+        for index, line in enumerate(read_record(data, symbols)):
+            yield Position(shard, int(number), index), line

@@ -251,7 +251,7 @@ class _Market:
     def _minute(self, kind: str) -> None:
         start = self.now
         if kind == "jump":
-            self.now = start = start + self.noise.choice([3, 61, 150]) * MINUTE
+            self.now = start = start + self.noise.choice([3, 59, 61, 150]) * MINUTE
         if kind == "peg":
             self.peg = Decimal(self.noise.randrange(9700, 10200)).scaleb(-4)
         if kind == "apart":
@@ -457,10 +457,12 @@ def logs(draw: st.DrawFn, max_minutes: int = 24) -> Log:
     warm = draw(st.sampled_from([0, 4, 9]))
     market = _Market(
         draw(st.integers(0, 2**32 - 1)),
-        draw(st.sampled_from([5, 4, 10, 20])),
+        draw(st.sampled_from([5, 4, 10, 20, 60])),
         draw(st.booleans()),
     )
-    return market.log(["calm"] * warm + kinds + ["calm"] * draw(st.sampled_from([0, 2])))
+    log = market.log(["calm"] * warm + kinds + ["calm"] * draw(st.sampled_from([0, 2])))
+    unseen = draw(st.sampled_from([0, 0, 0, 5, 20]))  # heartbeats name ids from before the log's first trade
+    return [entry for index, entry in enumerate(log) if index >= unseen or not isinstance(entry[1], Trade)]
 
 
 @st.composite

@@ -75,8 +75,8 @@ def test_fold_equals_the_reference_however_the_log_is_cut(data: st.DataObject, l
     assert first_difference(found, expected(reference(log, SYMBOL, chosen))) == ""
 
 
-@patiently
-@given(logs(max_minutes=8), st.sampled_from(VARIANTS))
+@settings(patiently, max_examples=40)
+@given(logs(max_minutes=6), st.sampled_from(VARIANTS))
 def test_fold_equals_the_reference_line_by_line_restored_each_time(log: Log, chosen: Settings) -> None:
     found = run_fold([[entry] for entry in log] or [[]], chosen, restored=True)
     assert first_difference(found, expected(reference(log, SYMBOL, chosen))) == ""
