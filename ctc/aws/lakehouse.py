@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +34,6 @@ __all__ = [
     "rows_of_alerts",
     "rows_of_bars",
     "rows_of_spreads",
-    "table_finder",
 ]
 
 # Written into each snapshot's summary, by this module and by Spark's writer (`snapshot-property.` + name).
@@ -94,24 +92,6 @@ def create_tables(settings: Settings) -> None:
             )
         except (CommitFailedException, BotoCoreError, ClientError) as error:
             raise LakeError(f"can't create the table {database}.{table.name}: {error}") from error
-
-
-def table_finder(settings: Settings) -> Callable[[], dict[str, str]]:
-    """A function that says where each table's newest metadata file is, by name: one call to Glue, or one a table to REST."""
-    database = settings.lake.database
-    if settings.lake.catalog == "rest":
-        lake = catalog(settings)
-        return lambda: {name[-1]: lake.load_table(name).metadata_location for name in lake.list_tables(database)}
-    glue = clients.client("glue", settings)
-
-    def find() -> dict[str, str]:
-        with clients.translating(f"listing the tables of the Glue database {database}", settings):
-            pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
-            tables = [table for page in pages for table in page["TableList"]]
-        found = ((table["Name"], table.get("Parameters", {}).get("metadata_location")) for table in tables)
-        return {name: location for name, location in found if location}
-
-    return find
 
 
 def last_batch(table: IcebergTable, query: str, run: str) -> int | None:

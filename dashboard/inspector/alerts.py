@@ -79,8 +79,8 @@ def _figures(alert: dict[Hashable, Any]) -> list[tuple[str, str]]:
     crossed = _number(alert["threshold"])
     if alert["type"] == "whale":
         return [
-            ("Value", f"${_number(alert['quote_volume'])}"),
-            ("Threshold", f"${crossed}"),
+            ("Value", f"${_number(alert['quote_volume'], 0)}"),
+            ("Threshold", f"${_number(alert['threshold'], 0)}"),
             ("Prints", _plain(alert["trade_count"])),
             ("Price", _number(alert["price"])),
             ("Quantity", _number(alert["quantity"])),
@@ -113,8 +113,8 @@ def _trades(origin: Source, alert: dict[Hashable, Any]) -> None:
     if found.empty:
         st.info("Not in the lake: its query writes every 15 s or so; look again soon. A drought of a silent minute has no trades at all.")
         return
-    note = f"The {len(found)} largest." if len(found) == data.MOST_TRADES else f"All {len(found)}."
-    st.caption(f"{note} Choose one to see the exchange's frame, as it came.")
+    note = f"The {len(found)} largest" if len(found) == data.MOST_TRADES else f"{len(found)} in all, largest first"
+    st.caption(f"{note}. Choose one to see the exchange's frame, as it came.")
     shown = found[TRADES].assign(**{name: found[name].map(_plain) for name in ("price", "quantity", "quote_volume", "trade_id")})
     event = st.dataframe(
         shown,

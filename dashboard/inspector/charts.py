@@ -11,7 +11,7 @@ import pandas as pd
 BLUE, ORANGE, GREEN, RED, GREY = "#4c78a8", "#f58518", "#2ca02c", "#d62728", "#8a8f98"
 SEVERITIES = ("low", "medium", "high", "critical")
 _MONEY = "$,.2s"
-_HEIGHT = 170
+_HEIGHT = 220
 _AXIS = 52
 Domain = list[str]  # first and last moment, ISO
 
@@ -41,7 +41,7 @@ def volume(bars: pd.DataFrame, alerts: pd.DataFrame, exchange: str, threshold: f
     frame["bar"] = frame["complete"].map({True: "complete", False: "incomplete"})
     base = alt.Chart(frame)
     tip = [_when("window_start"), _tip("quote_volume"), _tip("rolling_mean"), _tip("rolling_std"), _tip("z_score"), _tip("robust_score")]
-    columns = base.mark_rect().encode(
+    columns = base.mark_rect(stroke="white", strokeWidth=0.6).encode(
         x=_x("window_start", domain),
         x2="window_end:T",
         y=_y("quote_volume", f"{exchange} volume / min", format=_MONEY),
@@ -52,7 +52,7 @@ def volume(bars: pd.DataFrame, alerts: pd.DataFrame, exchange: str, threshold: f
     )
     band = base.mark_area(opacity=0.22, color=ORANGE, interpolate="step-after").encode(x=_x("window_start", domain), y="low:Q", y2="high:Q")
     mean = base.mark_line(color=ORANGE, strokeWidth=1.2, interpolate="step-after").encode(x=_x("window_start", domain), y="rolling_mean:Q")
-    return alt.layer(columns, band, mean, _volume_marks(alerts, domain)).properties(height=_HEIGHT)
+    return alt.layer(band, columns, mean, _volume_marks(alerts, domain)).properties(height=_HEIGHT)
 
 
 def _volume_marks(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
@@ -68,7 +68,7 @@ def _volume_marks(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
         shape=alt.Shape(
             "what:N",
             title="volume alerts",
-            legend=_legend(),
+            legend=_legend(symbolFillColor=RED, symbolStrokeWidth=0),
             scale=alt.Scale(
                 domain=["z spike", "robust spike", "z drought", "robust drought"],
                 range=["triangle-up", "diamond", "triangle-down", "cross"],
@@ -117,7 +117,7 @@ def whale_prints(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
         .mark_point(filled=True, size=80, opacity=0.85)
         .encode(
             x=_x("timestamp", domain),
-            y=_y("quote_volume", "whales", format=_MONEY).scale(type="log"),
+            y=_y("quote_volume", "whales", format=_MONEY, grid=False).scale(type="log"),
             color=alt.Color("side:N", title="taker", scale=alt.Scale(domain=["buy", "sell"], range=[GREEN, RED]), legend=_legend()),
             shape=alt.Shape(
                 "rule:N", title="whale", scale=alt.Scale(domain=["single", "split"], range=["circle", "diamond"]), legend=_legend()
@@ -170,8 +170,8 @@ def _y(column: str, title: str, **axis: Any) -> alt.Y:
     return alt.Y(column, type="quantitative", title=title, axis=alt.Axis(minExtent=_AXIS, maxExtent=_AXIS, tickCount=4, **axis))
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", direction="horizontal", titleOrient="left", offset=2)
+def _legend(**look: Any) -> alt.Legend:
+    return alt.Legend(orient="top", direction="horizontal", titleOrient="left", offset=4, symbolSize=70, **look)
 
 
 def _when(column: str) -> alt.Tooltip:
