@@ -28,7 +28,8 @@ def build(settings: Settings, state: Path) -> FastAPI:
 
 def listen(port: int) -> socket.socket:
     """A bound socket; port 0 takes any free one. Raises SetupError when the port is in use."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio turns Nagle off only where the protocol is named; without this every answer took 40 ms more.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))
