@@ -134,7 +134,7 @@ class FakeExchange:
 async def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
     """Return once the condition holds; fails the test when it does not in time."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of any kind, with a deadline
             await asyncio.sleep(0.002)
 
 

@@ -36,9 +36,11 @@ class Venue:
 
     def connected(self, time_us: int) -> bool:
         """Whether everything up to this time was seen: by its connection, or by what its recording spans."""
-        if self.spans is not None:
-            return any(first < time_us <= last for first, last in self.spans)
-        return self.up and self.unbroken
+        if self.spans is None:
+            return self.up and self.unbroken
+        # In order of time, and read only a little ahead: the one that counts is near the end.
+        newest = next((span for span in reversed(self.spans) if span[0] < time_us), None)
+        return newest is not None and time_us <= newest[1]
 
     def mark(self, connected: bool) -> VenueMark:
         return VenueMark(

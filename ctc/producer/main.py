@@ -67,6 +67,7 @@ class Producer:
         clock: ProducerClock,
         trades: StreamWriter,
         dead: StreamWriter,
+        drain_within_s: float = DRAIN_WITHIN_S,
     ) -> None:
         rng = random.SystemRandom()
         self._state = state
@@ -79,6 +80,7 @@ class Producer:
         self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now)
         self.stopping = asyncio.Event()
         self.phase = "connecting"
+        self._drain_within_s = drain_within_s
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -86,35 +88,39 @@ class Producer:
         sending = [asyncio.create_task(self._lines.run()), asyncio.create_task(self._dead.run())]
         feeding = asyncio.create_task(self._feed.run(self.tape, self.stopping))
         publishing = asyncio.create_task(self._publish())
+        limit = asyncio.create_task(self._limit_stop())
         try:
-            await asyncio.wait({feeding, *sending}, return_when=asyncio.FIRST_COMPLETED)
-            for task in sending:
-                if task.done():
-                    task.result()
+            await asyncio.wait({feeding, limit, *sending}, return_when=asyncio.FIRST_COMPLETED)
+            _raise_of([limit, *sending])
             end = feeding.result()
             if end is not None:
                 self.tape.heartbeats.finish(end)
-            await self._drain(sending)
+            await self._drain(sending, limit)
             self.phase = "done"
         except CtcError as error:
             self.phase = "failed"
             self._lines.written.trouble = str(error)
             raise
         finally:
-            await _cancel([feeding, publishing, *sending])
+            await _cancel([feeding, publishing, limit, *sending])
             self.publish()
 
-    async def _drain(self, sending: list[asyncio.Task[None]]) -> None:
+    async def _drain(self, sending: list[asyncio.Task[None]], limit: asyncio.Task[None]) -> None:
         self.phase = "draining"
         self._lines.close()
         self._dead.close()
-        done, waiting = await asyncio.wait(sending, timeout=DRAIN_WITHIN_S if self.stopping.is_set() else None)
-        for task in done:
-            task.result()
-        if waiting:
-            left = self._lines.buffered + self._dead.buffered
-            why = self._lines.written.trouble or self._dead.written.trouble
-            raise StreamError(f"stopped with {left} lines unsent: the streams did not take them within {DRAIN_WITHIN_S:.0f} s ({why})")
+        while waiting := [task for task in sending if not task.done()]:
+            await asyncio.wait({limit, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+            _raise_of([limit, *sending])
+        _raise_of(sending)
+
+    async def _limit_stop(self) -> None:
+        """Once told to stop, a stream that takes nothing must not keep the process alive."""
+        await self.stopping.wait()
+        await asyncio.sleep(self._drain_within_s)
+        left = self._lines.buffered + self._dead.buffered
+        why = self._lines.written.trouble or self._dead.written.trouble
+        raise StreamError(f"stopped with {left} lines unsent: the streams did not take them within {self._drain_within_s:.0f} s ({why})")
 
     async def _publish(self) -> None:
         while True:
@@ -140,9 +146,17 @@ class Producer:
             "buffered_lines": self._lines.buffered,
             "trouble": written.trouble or dead.trouble,
             "uptime_s": round(time.monotonic() - self._started, 1),
+            "last_ids": {venue.mark(True).space: venue.last_id for venue in self.tape.venues},
             "exchanges": self._feed.status(),
         }
         status.publish(self._state, "producer", values)
+
+
+def _raise_of(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Raise what a task that has ended died of."""
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -13,6 +13,7 @@ from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, m
 from fakes_stream import FakeStream, beats_of, trades_of
 
 from ctc import status
+from ctc.errors import StreamError, Throttled
 from ctc.model import Heartbeat, from_us, to_us
 from ctc.producer.clock import FrameClock, clock_of
 from ctc.producer.heartbeats import Venues
@@ -157,6 +158,31 @@ def test_one_exchange_fails_alone(tmp_path: Path, clock: str) -> None:
     assert published is not None
     assert published["exchanges"]["binance"]["state"] == "disconnected" or published["exchanges"]["binance"]["newest"]
     assert "can't be reached" in published["exchanges"]["coinbase"]["trouble"]
+
+
+def test_stop_does_not_wait_for_ever_for_a_stream_that_takes_nothing(tmp_path: Path) -> None:
+    stream, dead = FakeStream(lambda number, records: Throttled("down", 0.01)), FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            settings = session(binance.url, coinbase.url)
+            settings = msgspec.structs.replace(settings, producer=msgspec.structs.replace(settings.producer, max_buffered_lines=20))
+            clock, venues = clock_of(settings.producer), Venues.of(settings)
+            feed = LiveFeed(settings, venues, clock)
+            made = Producer(settings, tmp_path, feed, venues=venues, clock=clock, trades=stream, dead=dead, drain_within_s=0.3)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await coinbase.say(heartbeat(1, 100_000))
+            await say_all(binance, binance_frames()[:200], random.Random(1))
+            await until(lambda: made.tape.full)
+            made.stopping.set()
+            with pytest.raises(StreamError, match="lines unsent"):
+                await running
+
+    run(test())
+    published = status.read(tmp_path, "producer")
+    assert published is not None
+    assert published["phase"] == "failed"
 
 
 def test_clocks_follow_the_profile() -> None:

@@ -276,7 +276,7 @@ def test_unreadable_frames_go_on_and_the_connection_stays() -> None:
             await server.say('{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade"}}')
             await server.say(agg_trade(9, 0))
             await until(lambda: rig.ids == [9])
-            assert [item.raw for item in rig.items if isinstance(item, FrameError)][0] == b"\xff\xfe{"
+            assert next(item.raw for item in rig.items if isinstance(item, FrameError)) == b"\xff\xfe{"
             assert rig.changes == [True]
 
     run(test())
