@@ -1,5 +1,7 @@
 """The seeded market: the same tape however it is made, exact numbers, plausible statistics."""
 
+import itertools
+
 import msgspec
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ def test_market_ids_are_contiguous_and_times_ascend() -> None:
     for kind in ("prints", "aggregates"):
         for name in minutes[0].prints:
             several = [getattr(minute, kind)[name] for minute in minutes]
-            assert all(one.first_id + len(one) == other.first_id for one, other in zip(several, several[1:], strict=False))
+            assert all(one.first_id + len(one) == other.first_id for one, other in itertools.pairwise(several))
             times = np.concatenate([columns.at for columns in several])
             assert (np.diff(times) >= 0).all()
             assert times[0] >= minutes[0].start_us
