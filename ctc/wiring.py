@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from ctc.errors import ConfigError
-from ctc.ports import Service
+from ctc.ports import Service, StreamWriter
 from ctc.settings import Settings
 
 
@@ -22,11 +22,20 @@ def emulator(settings: Settings, state: Path) -> Service | None:
     return service
 
 
+def stream_writers(settings: Settings) -> tuple[StreamWriter, StreamWriter]:
+    """Writers of the session's trades and of its dead letters."""
+    from ctc.aws.clients import client
+    from ctc.aws.kinesis import KinesisWriter
+
+    kinesis = client("kinesis", settings)
+    return KinesisWriter(kinesis, settings.stream.trades), KinesisWriter(kinesis, settings.stream.dead_letters)
+
+
 def create_resources(settings: Settings) -> None:
     """Streams, buckets, database and tables of a session; what is there stays."""
     from ctc.aws.hot import create_tables as create_hot_tables
-    from ctc.aws.streams import create_streams
     from ctc.aws.lakehouse import create_tables
+    from ctc.aws.streams import create_streams
 
     create_streams(settings)
     create_tables(settings)

@@ -21,8 +21,6 @@ from typing import Any
 import msgspec
 
 from ctc import status
-from ctc.aws.clients import client
-from ctc.aws.kinesis import KinesisWriter
 from ctc.errors import ConfigError, CtcError, StreamError
 from ctc.model import to_us
 from ctc.ports import StreamWriter
@@ -34,6 +32,7 @@ from ctc.producer.logs import log
 from ctc.producer.replay import ReplayFeed
 from ctc.producer.tape import Tape
 from ctc.settings import Settings, load_state, session_state
+from ctc.wiring import stream_writers
 
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
@@ -184,8 +183,7 @@ def producer_of(settings: Settings, state: Path, options: argparse.Namespace, tr
 
 async def produce(settings: Settings, state: Path, options: argparse.Namespace) -> None:
     """Run to the end or to a signal."""
-    kinesis = client("kinesis", settings)
-    trades, dead = KinesisWriter(kinesis, settings.stream.trades), KinesisWriter(kinesis, settings.stream.dead_letters)
+    trades, dead = stream_writers(settings)
     producer = producer_of(settings, state, options, trades, dead)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
