@@ -5,12 +5,12 @@ It shares nothing with `ctc.detect`; the scorecard and the property tests compar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import localcontext
 
 import msgspec
 
-from ctc.codec import Line, read_record
+from ctc.codec import Line
 from ctc.model import EXACT, Alert, Bar, Position, Spread
 from ctc.settings import Settings
 from sim.reference_rules import Spreads, Whales
@@ -69,10 +69,3 @@ def reference(
         late=volume.late,
         clock=seen.clock,
     )
-
-
-def log_of(records: Iterable[tuple[str, int | str, bytes]], symbols: frozenset[str] | None = None) -> Iterator[tuple[Position, Line]]:
-    """The lines of one symbol's records (shard, sequence number, data); `symbols` are the session's allowed ones."""
-    for shard, number, data in records:
-        for index, line in enumerate(read_record(data, symbols)):
-            yield Position(shard, int(number), index), line

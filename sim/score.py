@@ -148,7 +148,5 @@ def _missed(rules: Iterable[RuleScore]) -> list[str]:
 
 def _praise(rules: Sequence[RuleScore], wanted: Mapping[str, Alert], trades: TradeCheck) -> str:
     due, got = sum(each.qualifying for each in rules), sum(each.detected for each in rules)
-    return (
-        f"{got} of {due} seeded anomalies that qualify were found; the {len(wanted)} alerts are exactly the reference's, "
-        f"and the {trades.lake} trades in the lake exactly the tape's."
-    )
+    tape = f", and the {trades.lake} trades in the lake exactly the tape's" if trades.tape else ""
+    return f"{got} of {due} seeded anomalies that qualify were found; the {len(wanted)} alerts are exactly the reference's{tape}."

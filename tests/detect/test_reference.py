@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_strategies import MINUTE, SECOND, SYMBOL, T0, Log, Tape, logs, make_trade, small_settings, space_of
 
-from ctc.codec import encode_line, pack
-from ctc.model import NAMESPACE, Alert, Heartbeat, Reject, Trade, from_us
+from ctc.model import NAMESPACE, Alert, Reject, from_us
 from ctc.settings import Settings, load_profile
-from sim.reference import Result, log_of, reference
+from sim.reference import Result, reference
 
 PROFILE = load_profile("sim")
 BINANCE, COINBASE, PERP = (space_of(name) for name in ("binance", "coinbase", "hyperliquid"))
@@ -583,13 +582,3 @@ def test_reference_manages_20_000_trades_in_seconds() -> None:
 def test_make_trade_is_exact() -> None:
     trade = make_trade(T0, "60000.12345678", "0.00000001", trade_id=1, exchange="binance", side="buy")
     assert trade.quote_volume == Decimal("0.0006000012345678")
-
-
-def test_log_of_records_reads_what_the_stream_holds() -> None:
-    tape = Tape()
-    tape.trade(1, "60000.1", "2.00000001")
-    tape.beat(10, peg="0.9991")
-    lines = [line for _, line in tape.log if isinstance(line, Trade | Heartbeat)]
-    read = list(log_of([("shard", "12", pack(encode_line(line) for line in lines))]))
-    assert [line for _, line in read] == lines
-    assert [(position.shard, position.sequence_number, position.line) for position, _ in read] == [("shard", 12, 0), ("shard", 12, 1)]
