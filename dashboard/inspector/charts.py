@@ -52,7 +52,7 @@ def volume(bars: pd.DataFrame, alerts: pd.DataFrame, exchange: str, threshold: f
     )
     band = base.mark_area(opacity=0.22, color=ORANGE, interpolate="step-after").encode(x=_x("window_start", domain), y="low:Q", y2="high:Q")
     mean = base.mark_line(color=ORANGE, strokeWidth=1.2, interpolate="step-after").encode(x=_x("window_start", domain), y="rolling_mean:Q")
-    return alt.layer(band, columns, mean, _volume_marks(alerts, domain)).properties(height=_HEIGHT)
+    return alt.LayerChart(layer=[band, columns, mean, _volume_marks(alerts, domain)]).properties(height=_HEIGHT)
 
 
 def _volume_marks(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
@@ -106,7 +106,7 @@ def spread(spreads: pd.DataFrame, alerts: pd.DataFrame, threshold: float, domain
             x=_x("window_start", domain), y="percent:Q", tooltip=[_when("window_start"), "rule:N", "cause:N", "severity:N", "percent:Q"]
         )
     )
-    return alt.layer(lines, rules, points).properties(height=_HEIGHT)
+    return alt.LayerChart(layer=[lines, rules, points]).properties(height=_HEIGHT)
 
 
 def whale_prints(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
