@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -117,13 +118,10 @@ def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str,
 
 def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
     native, layout, count = market_of_file(piece), None, 0
-    try:
-        with OpenPiece(piece) as opened:
-            for line in opened.lines():
-                layout = layout or archive.layout_of(line)
-                count += layout is not None
-    except DAMAGE:
-        pass  # same
+    with suppress(DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
+        for line in opened.lines():
+            layout = layout or archive.layout_of(line)
+            count += layout is not None
     return Counter({("binance", layout.market, native, layout.kind): count}) if layout is not None else Counter()
 
 
