@@ -105,7 +105,9 @@ def inspector_program(settings: Settings) -> Program:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
     }
-    return Program("inspector", ("streamlit", "run", str(INSPECTOR), *(word for key, value in options.items() for word in (f"--{key}", value))))
+    return Program(
+        "inspector", ("streamlit", "run", str(INSPECTOR), *(word for key, value in options.items() for word in (f"--{key}", value)))
+    )
 
 
 @contextmanager

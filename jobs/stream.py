@@ -15,7 +15,7 @@ from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, CtcError
 from ctc.settings import load_state, session_state
 from ctc.spark.app import QueryPlan, StreamingApp
-from ctc.spark.plans import detect_plan, lake_plan
+from ctc.spark.plans import dead_letters_plan, detect_plan, lake_plan
 from ctc.spark.session import build_session
 
 
@@ -43,7 +43,7 @@ def _run(queries: frozenset[str], detectors: frozenset[str]) -> None:
     if "detect" in queries:
         plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))
     if "lake" in queries:
-        plans.append(lake_plan(app, settings))
+        plans += [lake_plan(app, settings), dead_letters_plan(app, settings)]
     app.run(plans)
 
 

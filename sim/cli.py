@@ -82,7 +82,10 @@ def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
     settings = with_ports(load_profile(profile), free_ports, exchanges=False)
     names = {name: {native: symbol for symbol, native in venue.symbols.items()} for name, venue in settings.exchanges.items()}
     found = survey(replay).require()
-    symbols = {exchange(name, names.get(name, {}), market).listing(native, found.chosen[name, market, native], market).symbol for name, market, native in found.markets}
+    symbols = {
+        exchange(name, names.get(name, {}), market).listing(native, found.chosen[name, market, native], market).symbol
+        for name, market, native in found.markets
+    }
     if not symbols:
         raise ConfigError(f"no trades of Binance or Coinbase in {', '.join(map(str, replay))}")
     return msgspec.structs.replace(settings, session=msgspec.structs.replace(settings.session, symbols=tuple(sorted(symbols))))
@@ -130,7 +133,9 @@ class _Done:
             left = {name: sorted(wanted - symbols) for name, symbols in found.items() if wanted - symbols}
             self._screen.say("all trades sent; waiting for " + "; ".join(f"{name}: {', '.join(names)}" for name, names in left.items()))
         if time.monotonic() - self._since > SILENCE_S:
-            raise CtcError(f"nothing moved for {SILENCE_S:.0f} s: {trouble(self._session.state) or 'see the logs in ' + str(self._session.state)}")
+            raise CtcError(
+                f"nothing moved for {SILENCE_S:.0f} s: {trouble(self._session.state) or 'see the logs in ' + str(self._session.state)}"
+            )
         return False
 
 

@@ -137,7 +137,10 @@ def _market_latency(lake: LakeReader) -> dict[str, float | None]:
 def _measured(state: Path) -> dict[str, Any]:
     """What the processes measured of themselves, in seconds of this machine's time."""
     detect, producer = status.read(state, "detect") or {}, status.read(state, "producer") or {}
-    return {"arrival_to_dynamodb_s": detect.get("latency_s"), "producer": {name: producer.get(name) for name in ("trades", "records", "bytes", "retries")}}
+    return {
+        "stream_arrival_to_dynamodb_s": detect.get("latency_s"),
+        "producer": {name: producer.get(name) for name in ("trades", "records", "bytes", "retries")},
+    }
 
 
 def _count(lake: LakeReader, table: str) -> int:

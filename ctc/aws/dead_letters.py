@@ -44,6 +44,4 @@ class DeadLetters:
 
 
 def _fields(letter: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(
-        letter[name] for name in ("category", "reasons", "raw", "key", "shard", "sequence_number", "position", "arrival_us")
-    )
+    return tuple(letter[name] for name in ("category", "reasons", "raw", "key", "shard", "sequence_number", "position", "arrival_us"))

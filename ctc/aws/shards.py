@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from time import time_ns
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -76,7 +78,7 @@ class KinesisShards:
         """Every shard the stream knows, closed ones too, by id."""
         found, token = [], {"StreamName": self._stream}
         while True:
-            answer = self._call(lambda arguments=token: self._client.list_shards(**arguments))
+            answer = self._call(partial(self._client.list_shards, **token))
             found += answer["Shards"]
             if not answer.get("NextToken"):
                 return sorted((_shard(item) for item in found), key=lambda shard: shard.id)
@@ -101,8 +103,6 @@ class KinesisShards:
 
     def horizon_us(self) -> int:
         """Records that arrived before this moment may be gone: now less the stream's retention."""
-        from time import time_ns
-
         summary = self._call(lambda: self._client.describe_stream_summary(StreamName=self._stream))
         hours = int(summary["StreamDescriptionSummary"]["RetentionPeriodHours"])
         return time_ns() // 1000 - hours * 3_600_000_000

@@ -33,7 +33,7 @@ app = typer.Typer(
 State = Annotated[Path, typer.Option("--state", help="The session's folder.", show_default=True)]
 
 
-@app.command(epilog="Example: ctc query \"select symbol, count(*) from raw_trades group by symbol\" --format json")
+@app.command(epilog='Example: ctc query "select symbol, count(*) from raw_trades group by symbol" --format json')
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads.")],
     format: Annotated[Format, typer.Option(help="table, json (exact decimals) or csv.")] = "table",

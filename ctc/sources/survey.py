@@ -118,7 +118,7 @@ def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str,
 
 def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
     native, layout, count = market_of_file(piece), None, 0
-    with suppress(DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
+    with suppress(*DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
         for line in opened.lines():
             layout = layout or archive.layout_of(line)
             count += layout is not None

@@ -37,18 +37,19 @@ class QueryPlan(msgspec.Struct, frozen=True):
     """A query by name: how its batches are made from records, what takes them, how often (seconds)."""
 
     name: str
+    stream: str
     transform: Callable[[DataFrame], DataFrame]
     sink: Sink
     every_s: int
 
 
-def read_records(spark: SparkSession, settings: Settings) -> DataFrame:
+def read_records(spark: SparkSession, settings: Settings, stream: str) -> DataFrame:
     """The stream's records as the configured source gives them."""
     spark.dataSource.register(KinesisDataSource)
     return (
         spark.readStream.format(settings.stream.source)
         .option("settings", msgspec.json.encode(settings).decode())
-        .option("kinesis.streamName", settings.stream.trades)
+        .option("kinesis.streamName", stream)
         .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
         .load()
     )
@@ -98,7 +99,7 @@ class StreamingApp:
         query.stop()
 
     def _start(self, plan: QueryPlan) -> None:
-        records = read_records(self._spark, self._settings)
+        records = read_records(self._spark, self._settings, plan.stream)
         self._running[plan.name] = (
             plan.transform(records)
             .writeStream.queryName(plan.name)
@@ -141,6 +142,7 @@ class StreamingApp:
 
 
 def _why(query: StreamingQuery) -> str:
+    error: PySparkException | None
     try:
         error = query.exception()
     except PySparkException as raised:

@@ -18,7 +18,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from ctc.aws.columns import arrow_schema
 from ctc.codec import read_record
-from ctc.model import EXACT, Heartbeat, Position, Reject, Trade
+from ctc.model import EXACT, Heartbeat, Reject, Trade, to_us
 from ctc.quality.dedup import Deduplicator
 from ctc.schema import HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
@@ -26,7 +26,7 @@ from ctc.settings import Settings
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
     "symbol string, trades long, duplicates long, late long, inconsistent long, heartbeats long, rejects long, final boolean, "
-    "trade_rows binary, heartbeat_rows binary, reject_rows binary"
+    "clock_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary"
 )
 CHUNK = 25_000  # trades a packed row at most: about 15 MB
 TRADES_ARROW = arrow_schema(RAW_TRADES)
@@ -102,6 +102,7 @@ class LakeFold:
             heartbeats=len(beats),
             rejects=len(refused),
             final=any(beat.final for beat, _ in beats),
+            clock_us=max((to_us(beat.heartbeat) for beat, _ in beats), default=None),
             trade_rows=to_ipc(columns) if columns is not None else None,
             heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
             reject_rows=msgspec.msgpack.encode(refused) if refused else None,
@@ -174,7 +175,7 @@ class LakeProcessor(StatefulProcessor):
     def init(self, handle: StatefulProcessorHandle) -> None:
         self._state = handle.getValueState("dedup", "blob binary")
 
-    def handleInputRows(self, key: Any, rows: Iterator[Row], timerValues: Any) -> Iterator[Row]:
+    def handleInputRows(self, key: Any, rows: Any, timerValues: Any) -> Iterator[Row]:
         state = self._state.get()
         fold = LakeFold(key[0], self._settings, bytes(state[0]) if state else None)
         yield from fold.take([(row.shardId, row.sequenceNumber, bytes(row.data), row.arrival_us) for row in rows])
@@ -187,7 +188,9 @@ class LakeProcessor(StatefulProcessor):
 def packed_rows(records: DataFrame, settings: Settings) -> DataFrame:
     """Columns of `PACKED` from the source's records."""
     return (
-        records.select("partitionKey", "shardId", "sequenceNumber", "data", F.unix_micros("approximateArrivalTimestamp").alias("arrival_us"))
+        records.select(
+            "partitionKey", "shardId", "sequenceNumber", "data", F.unix_micros("approximateArrivalTimestamp").alias("arrival_us")
+        )
         .groupBy("partitionKey")
         .transformWithState(LakeProcessor(settings), PACKED, "update", "none")
     )

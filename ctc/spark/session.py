@@ -16,6 +16,7 @@ PACKAGES = (
 )
 CATALOG = "lake"
 IVY = ROOT / ".tools" / "ivy"
+JAVA_OPTIONS = ("-Xss4m", "-Duser.timezone=UTC", "-Daws.accessKeyId=test", "-Daws.secretAccessKey=test")
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
@@ -64,7 +65,10 @@ def _local(settings: Settings, state: Path) -> dict[str, str]:
         "spark.pyspark.driver.python": sys.executable,
         "spark.local.dir": str(state / "spark"),
         "spark.sql.warehouse.dir": str(state / "spark" / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Xss4m -Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC -Daws.accessKeyId=test -Daws.secretAccessKey=test -Dderby.system.home={state / 'spark'}",
+        # A deep plan's error path overflows the default stack, so give threads room; credentials are the emulator's dummies.
+        "spark.driver.extraJavaOptions": " ".join(
+            (*JAVA_OPTIONS, f"-Dlog4j2.configurationFile=file:{LOG4J}", f"-Dderby.system.home={state / 'spark'}")
+        ),
     }
 
 

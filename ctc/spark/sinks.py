@@ -6,18 +6,23 @@ of the dead-letter queue have names made from the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.model import Snapshot, from_us
 from ctc.ports import AlertStore, MetricStore
 from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
 from ctc.settings import Settings
+from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
 from ctc.spark.lake import from_ipc, trades_of
 from ctc.spark.session import CATALOG
@@ -32,6 +37,25 @@ def run_id(batch: DataFrame) -> str:
     return found
 
 
+class Latencies:
+    """Seconds from a record's arrival in the stream to its alert in DynamoDB, of the newest alerts; catch-ups count too."""
+
+    def __init__(self, kept: int = 5_000) -> None:
+        self._seconds: deque[float] = deque(maxlen=kept)
+
+    def add(self, arrivals_us: Iterable[int], now_us: int) -> None:
+        """Note arrivals whose alerts have just been written."""
+        self._seconds.extend((now_us - arrival) / 1e6 for arrival in arrivals_us)
+
+    def summary(self) -> dict[str, float | int] | None:
+        """Count, p50, p95, p99 and max in seconds; None before the first."""
+        ascending = sorted(self._seconds)
+        if not ascending:
+            return None
+        shares = {f"p{share}": round(ascending[min(len(ascending) - 1, len(ascending) * share // 100)], 3) for share in (50, 95, 99)}
+        return {"count": len(ascending), **shares, "max": round(ascending[-1], 3)}
+
+
 class LakeSink:
     """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue."""
 
@@ -43,6 +67,7 @@ class LakeSink:
         self._known: dict[str, int] = {}
         self._totals: dict[str, int] = {}
         self._final: set[str] = set()
+        self._clocks: dict[str, datetime] = {}
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
@@ -56,6 +81,8 @@ class LakeSink:
                     beats.append(from_ipc(bytes(row.heartbeat_rows)))
                 if row.reject_rows:
                     self._letters.put(run, batch_id, row.symbol, bytes(row.reject_rows))
+                if row.clock_us is not None:
+                    self._clocks[row.symbol] = from_us(row.clock_us)
                 if row.final:
                     self._final.add(row.symbol)
                 for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
@@ -68,7 +95,8 @@ class LakeSink:
             packed.unpersist()
         for name, value in counts.items():
             self._totals[name] = self._totals.get(name, 0) + value
-        self._report("lake", {"batch": batch_id, "last": counts, "totals": self._totals, "final": sorted(self._final)})
+        clock = min(self._clocks.values(), default=None)
+        self._report("lake", {"batch": batch_id, "last": counts, "totals": self._totals, "clock": clock, "final": sorted(self._final)})
 
     def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
         if run not in self._known:
@@ -92,27 +120,52 @@ class DetectSink:
     def __init__(self, settings: Settings, alerts: AlertStore, metrics: MetricStore, report: Report) -> None:
         self._alerts, self._metrics, self._report = alerts, metrics, report
         self._appender = TableAppender(settings)
-        self._totals = {"alerts": 0, "bars": 0, "spreads": 0}
-        self._final: set[str] = set()
+        self._totals = {"alerts": 0, "bars": 0, "spreads": 0, "trades": 0}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._latencies = Latencies()
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
-        outcomes = [decode_outcomes(bytes(row.outcomes)) for row in batch.toLocalIterator()]
+        rows = list(batch.toLocalIterator())
+        outcomes = [decode_outcomes(bytes(row.outcomes)) for row in rows]
         alerts = [alert for each in outcomes for alert in each.alerts]
         bars = [bar for each in outcomes for bar in each.bars]
         spreads = [spread for each in outcomes for spread in each.spreads]
         self._alerts.put(alerts)
+        self._latencies.add((at for row in rows for at in row.fired_us), time.time_ns() // 1000)
         self._metrics.put([each.snapshot for each in outcomes], bars, spreads)
-        written_at = datetime.now(UTC)
-        for table, rows in (
+        for table, columns in (
             (ANOMALIES, rows_of_alerts([alert for alert in alerts if alert.final])),
             (VOLUME_AGGREGATES, rows_of_bars(bars)),
             (SPREADS, rows_of_spreads(spreads)),
         ):
-            self._appender.append_once(table.name, rows, query="detect", run=run, batch_id=batch_id)
-        self._final |= {each.snapshot.symbol for each in outcomes if each.snapshot.final}
+            self._appender.append_once(table.name, columns, query="detect", run=run, batch_id=batch_id)
+        self._snapshots |= {each.snapshot.symbol: each.snapshot for each in outcomes}
         for name, values in (("alerts", alerts), ("bars", bars), ("spreads", spreads)):
             self._totals[name] += len(values)
+        snapshots = self._snapshots.values()
+        self._totals["trades"] = sum(each.trades for each in snapshots)
         self._report(
-            "detect", {"batch": batch_id, "totals": self._totals, "final": sorted(self._final), "alerts_written_at": written_at}
+            "detect",
+            {
+                "batch": batch_id,
+                "totals": self._totals,
+                "clock": min((each.clock for each in snapshots if each.clock), default=None),
+                "final": sorted(each.symbol for each in snapshots if each.final),
+                "latency_s": self._latencies.summary(),
+            },
         )
+
+
+class DeadLetterSink:
+    """Files what the producer could not read (the dead-letter stream) beside what `lake` refused."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._letters, self._report, self._total = DeadLetters(settings), report, 0
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        refused = [letter for row in batch.toLocalIterator() for letter in letters_of(row)]
+        if refused:
+            self._letters.put(run_id(batch), batch_id, "producer", msgspec.msgpack.encode(refused))
+        self._total += len(refused)
+        self._report("dead_letters", {"batch": batch_id, "totals": {"letters": self._total}})
