@@ -91,7 +91,7 @@ def make_uv() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     remedy = "is there disk space, and does this machine reach its Python package index?"
     run([sys.executable, "-m", "venv", folder], remedy)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", ROOT / "bootstrap.lock"], remedy)
 
 
@@ -174,7 +174,15 @@ def make_jars(packages: str) -> None:
     """Let spark-submit resolve them once, for a script that does nothing."""
     nothing = TOOLS / "nothing.py"
     nothing.write_text("")
-    submit = [VENV / "bin" / "spark-submit", "--master", "local[1]", "--packages", packages, "--conf", f"spark.jars.ivy={IVY}"]
+    submit: list[str | Path] = [
+        VENV / "bin" / "spark-submit",
+        "--master",
+        "local[1]",
+        "--packages",
+        packages,
+        "--conf",
+        f"spark.jars.ivy={IVY}",
+    ]
     remedy = "does this machine reach Maven Central (https, or the proxy and mirror of its settings)?"
     machine = {**os.environ, "JAVA_HOME": str(JAVA), "PYSPARK_PYTHON": str(VENV / "bin" / "python")}
     run([*submit, nothing], remedy, quiet=True, environment=machine)
