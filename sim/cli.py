@@ -1,152 +1,84 @@
-"""`ctc sim`: the whole platform on this machine, over the simulated exchanges or over recorded market data."""
+"""`ctc sim`: the whole platform on this machine. The options and their help are here, what they do is in `sim.run`."""
 
 from __future__ import annotations
 
-import sys
-import time
-from datetime import UTC, datetime, timedelta
+import math
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-import msgspec
 import typer
-from rich.console import Console
 
-from ctc.cli.live import refuse_taken_ports, urls, watch, with_ports
-from ctc.cli.screen import Screen
-from ctc.errors import ConfigError, CtcError
-from ctc.exchanges import exchange
-from ctc.session import Program, Session, finals, inspector_program, opened_session, platform_programs, trouble
-from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
-from ctc.sources.survey import survey
-from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
-from sim.report import SessionReport, build_report
-from sim.scorecard import render
+from ctc.cli.options import FreePorts, Profile, Resume, State
+from ctc.errors import ConfigError
+from ctc.settings import DEFAULT_STATE
 
-CATCH_UP = timedelta(minutes=75)
-SILENCE_S = 240.0  # without a batch, a session that runs to its end is given up
+Speed = Literal["1", "10", "max"]
 
 
 def sim(
     exit: Annotated[bool, typer.Option("--exit", help="Run from a fixed instant to the end, print the scorecard, and leave.")] = False,
-    report: Annotated[Path | None, typer.Option(help="With --exit: write the scorecard as JSON here.")] = None,
-    session: Annotated[str | None, typer.Option(help="A name for the session (default: made from the seed).")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The market's seed: the same seed gives the same trades.")] = 1,
-    minutes: Annotated[int, typer.Option(min=1, help="With --exit: market minutes to run.")] = 100,
-    rate: Annotated[float, typer.Option(min=0.01, help="Multiplies the market's activity.")] = 1.0,
-    replay: Annotated[list[Path] | None, typer.Option(help="Recorded files or folders instead of the simulator; may be repeated.")] = None,
-    speed: Annotated[str, typer.Option(help="Of a replay: 1, 10 or max.")] = "max",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last session in the folder stopped.")] = False,
-    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "sim",
-    state: Annotated[Path, typer.Option("--state", help="The session's folder.")] = DEFAULT_STATE,
-    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports instead of the profile's.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, writable=True, help="With --exit: write the scorecard as JSON here.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(metavar="NAME", help="A name for the session (default: made from the seed).")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The market's seed: the same seed gives the same trades.")] = 1,
+    minutes: Annotated[int, typer.Option(min=1, max=10_080, metavar="N", help="With --exit: market minutes to run.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.01, max=1_000, metavar="X", help="Multiplies the market's activity.")] = 1.0,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", exists=True, help="Recorded files or folders instead of the simulator; may be repeated."),
+    ] = None,
+    speed: Annotated[Speed, typer.Option(help="Of a replay.")] = "max",
+    resume: Resume = False,
+    profile: Profile = "sim",
+    state: State = DEFAULT_STATE,
+    free_ports: FreePorts = False,
 ) -> None:
     """Run the platform on this machine: emulator, exchanges, producer, Spark, API and inspector.
 
     For educational and analytical purposes only. Not financial advice.
 
     \b
-    ctc sim                                      a demo: 75 minutes caught up, then live, until Ctrl-C
-    ctc sim --exit --report r.json --seed 7      one session to its end, scored against its truth
-    ctc sim --replay recordings/ --speed 10      recorded market data, ten times as fast
+    ctc sim
+        a demo: 75 minutes are caught up, then it is live, until Ctrl-C
+    ctc sim --exit --report r.json --seed 7
+        one session to its end, scored against what was planted in it
+    ctc sim --replay recordings/ --speed 10
+        recorded market data, ten times as fast as it was
+    ctc sim --state /tmp/second --free-ports
+        another session beside one that runs
     """
-    if report and not exit:
-        raise ConfigError("--report goes with --exit: a session that goes on has no final scorecard")
-    if speed not in ("1", "10", "max"):
-        raise ConfigError(f"--speed is 1, 10 or max, not {speed!r}")
+    if math.isnan(rate):
+        raise ConfigError("--rate is a number from 0.01 to 1000")
+    if report is not None:
+        _refuse_report(report, exit)
     if resume and replay:
         raise ConfigError("--resume goes on with a simulated session; start a replay anew")
-    settings = load_state(state) if resume else _settings(profile, replay or [], free_ports)
-    refuse_taken_ports(settings, exchanges=not replay)
-    plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)
-    screen = Screen(f"{plan.name}, simulated market, seed {plan.seed}" if plan else "replay", state, urls(settings))
-    found: SessionReport | None = None
-    with screen, opened_session(settings, state, screen.say, resume=resume) as running:
-        if plan is not None and not resume:
-            save_plan(plan, running.state)
-        running.prepare()
-        running.start(_programs(settings, plan, replay or [], speed, resume, exit))
-        screen.say("waiting for the first trades")
-        if not exit:
-            watch(running, screen, until=lambda: False)
-        elif watch(running, screen, until=_Done(running, screen)):
-            screen.say("comparing with the reference")
-            found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replayed=plan is None)
-    if exit:
-        _conclude(found, report)
+    from sim.run import run  # a second of imports that `ctc --help` does without
 
-
-def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
-    if not replay:
-        return with_ports(load_profile(profile), free_ports, exchanges=True)
-    settings = with_ports(load_profile(profile), free_ports, exchanges=False)
-    names = {name: {native: symbol for symbol, native in venue.symbols.items()} for name, venue in settings.exchanges.items()}
-    found = survey(replay).require()
-    symbols = {
-        exchange(name, names.get(name, {}), market).listing(native, found.chosen[name, market, native], market).symbol
-        for name, market, native in found.markets
-    }
-    if not symbols:
-        raise ConfigError(f"no trades of Binance or Coinbase in {', '.join(map(str, replay))}")
-    return msgspec.structs.replace(settings, session=msgspec.structs.replace(settings.session, symbols=tuple(sorted(symbols))))
-
-
-def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int, rate: float, name: str | None, resume: bool) -> Plan:
-    if resume:
-        return load_plan(state)
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    plan = (
-        make_plan(seed, FIXED_START, minutes * 60, settings, pace="max", rate=rate)
-        if to_end
-        else make_plan(seed, now - CATCH_UP, None, settings, pace="catchup", rate=rate)
+    run(
+        exit=exit,
+        report=report,
+        session=session,
+        seed=seed,
+        minutes=minutes,
+        rate=rate,
+        replay=replay or [],
+        speed=speed,
+        resume=resume,
+        profile=profile,
+        state=state,
+        free_ports=free_ports,
     )
-    return msgspec.structs.replace(plan, name=name) if name else plan
 
 
-def _programs(settings: Settings, plan: Plan | None, replay: list[Path], speed: str, resume: bool, to_end: bool) -> list[Program]:
-    if plan is None:
-        paths = [str(path.resolve()) for path in replay]
-        return [*platform_programs(("--replay", *paths, "--speed", speed)), *([] if to_end else [inspector_program(settings)])]
-    market = Program("exchange", ("sim.exchange", *(["--resume"] if resume else [])))
-    until = ("--until", plan.end.isoformat()) if plan.end is not None else ()
-    return [market, *platform_programs(until), *([] if to_end else [inspector_program(settings)])]
-
-
-class _Done:
-    """True once the producer has ended and both queries have taken in every symbol's last heartbeat."""
-
-    def __init__(self, session: Session, screen: Screen) -> None:
-        self._session, self._screen = session, screen
-        self._seen: Any = None
-        self._since = time.monotonic()
-
-    def __call__(self) -> bool:
-        if not self._session.ended("producer"):
-            self._since = time.monotonic()
-            return False
-        found = finals(self._session.state)
-        wanted = set(self._session.settings.session.symbols)
-        if all(symbols >= wanted for symbols in found.values()):
-            return True
-        if found != self._seen:
-            self._seen, self._since = found, time.monotonic()
-            left = {name: sorted(wanted - symbols) for name, symbols in found.items() if wanted - symbols}
-            self._screen.say("all trades sent; waiting for " + "; ".join(f"{name}: {', '.join(names)}" for name, names in left.items()))
-        if time.monotonic() - self._since > SILENCE_S:
-            raise CtcError(
-                f"nothing moved for {SILENCE_S:.0f} s: {trouble(self._session.state) or 'see the logs in ' + str(self._session.state)}"
-            )
-        return False
-
-
-def _conclude(found: SessionReport | None, path: Path | None) -> None:
-    if found is None:
-        raise CtcError("the session was stopped before its end: there is no scorecard")
-    Console(stderr=True).print(render(found.scorecard))
-    for each in found.windows:
-        for sentence in each.sentences():
-            print(sentence, file=sys.stderr)
-    if path is not None:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    if not found.ok:
-        raise typer.Exit(1)
+def _refuse_report(report: Path, to_end: bool) -> None:
+    """Raise ConfigError, before an hour of session, for a report that could not be written after it."""
+    if not to_end:
+        raise ConfigError("--report goes with --exit: a session that goes on has no final scorecard")
+    folder = report.resolve().parent
+    if not folder.is_dir():
+        raise ConfigError(f"--report {report}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"--report {report}: {folder} may not be written to; name a file in another folder")

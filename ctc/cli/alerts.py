@@ -3,60 +3,70 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-import pyarrow as pa
 import typer
 
-from ctc.aws.alerts import DynamoAlerts
-from ctc.aws.metrics import DynamoMetrics
-from ctc.cli.query import Format, show
+from ctc.cli.options import Format, State
+from ctc.cli.output import write
 from ctc.errors import ConfigError
 from ctc.model import Alert
 from ctc.session import reachable
-from ctc.settings import DEFAULT_STATE, Settings
+from ctc.settings import DEFAULT_STATE, Settings, load_state
 
-TYPES = ("volume_spike", "whale", "spread")
+Type = Literal["volume_spike", "whale", "spread"]
+COLUMNS = ("detected_at", "severity", "rule", "symbol", "what")
+
+
+def moment(text: str) -> datetime:
+    """An ISO time or date, UTC where it names no zone."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no ISO time; write it as 2026-01-15T12:30:00Z or 2026-01-15") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def alerts(
-    type: Annotated[str | None, typer.Option(help="volume_spike, whale or spread.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="As in BTC-USDT.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="UTC; default: 24 h before the session's clock.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
-    format: Annotated[Format, typer.Option(help="table, json (every field) or csv.")] = "table",
-    state: Annotated[Path, typer.Option("--state", help="The session's folder.")] = DEFAULT_STATE,
+    type: Annotated[Type | None, typer.Option(help="Only of this type.")] = None,
+    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only of this symbol, as in BTC-USDT.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=moment, metavar="TIME", help="Detected after this ISO time, UTC; default: 24 h before the session's clock."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, metavar="N", help="How many at most, 1 to 200.")] = 50,
+    format: Annotated[Format, typer.Option(help="json has every field, with exact decimals.")] = "table",
+    state: State = DEFAULT_STATE,
 ) -> None:
-    """List the newest alerts. For educational and analytical purposes only. Not financial advice."""
-    if type is not None and type not in TYPES:
-        raise ConfigError(f"there is no alert type {type!r}; choose one of: {', '.join(TYPES)}")
+    """List the newest alerts, also when no session runs.
+
+    For educational and analytical purposes only. Not financial advice.
+
+    \b
+    ctc alerts --type whale --symbol BTC-USDT --limit 5
+    ctc alerts --since 2026-01-15T12:30:00Z --format json
+    """
+    symbols = load_state(state).session.symbols
+    if symbol is not None and symbol not in symbols:
+        raise ConfigError(f"this session has no symbol {symbol!r}; choose one of: {', '.join(symbols)}")
     with reachable(state) as settings:
-        if symbol is not None and symbol not in settings.session.symbols:
-            raise ConfigError(f"this session has no symbol {symbol!r}; choose one of: {', '.join(settings.session.symbols)}")
-        found = newest(settings, type=type, symbol=symbol, since=_utc(since), limit=limit)
-    show(pa.Table.from_pylist([_row(alert, format) for alert in found]) if found else _none(), format)
+        found = newest(settings, type=type, symbol=symbol, since=since, limit=limit)
+    names = COLUMNS if format == "table" else Alert.__struct_fields__
+    write(names, [_row(alert, format) for alert in found], format, count=len(found))
 
 
 def newest(
     settings: Settings, *, type: str | None = None, symbol: str | None = None, since: datetime | None = None, limit: int = 50
 ) -> list[Alert]:
     """Alerts newest first; "now" is the session's own clock, which may lie in the past."""
+    from ctc.aws.alerts import DynamoAlerts  # half a second of imports that `ctc --help` does without
+    from ctc.aws.metrics import DynamoMetrics
+
     now = DynamoMetrics(settings).stream_clock() or datetime.now(UTC)
     return DynamoAlerts(settings).page(now=now, type=type, symbol=symbol, since=since, limit=limit).alerts
 
 
-def _row(alert: Alert, format: Format) -> dict[str, object]:
-    if format != "table":
-        return {name: getattr(alert, name) for name in alert.__struct_fields__}
-    return {"detected_at": alert.detected_at, "severity": alert.severity, "rule": alert.rule, "symbol": alert.symbol, "what": alert.message}
-
-
-def _none() -> pa.Table:
-    return pa.table({name: pa.array([], pa.string()) for name in ("detected_at", "severity", "rule", "symbol", "what")})
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _row(alert: Alert, format: Format) -> tuple[Any, ...]:
+    if format == "table":
+        return alert.detected_at, alert.severity, alert.rule, alert.symbol, alert.message
+    return tuple(getattr(alert, name) for name in alert.__struct_fields__)

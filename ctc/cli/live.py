@@ -5,12 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ctc.cli.alerts import newest
+from ctc.cli.options import FreePorts, Profile, Resume, State
 from ctc.cli.screen import Screen
 from ctc.errors import CtcError
 from ctc.processes import free_port
@@ -19,12 +16,18 @@ from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
 
 
 def live(
-    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "live",
-    state: Annotated[Path, typer.Option("--state", help="The session's folder.")] = DEFAULT_STATE,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last session in the folder stopped.")] = False,
-    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports instead of the profile's.")] = False,
+    profile: Profile = "live",
+    state: State = DEFAULT_STATE,
+    resume: Resume = False,
+    free_ports: FreePorts = False,
 ) -> None:
-    """Watch the real Binance and Coinbase (public channels) until Ctrl-C."""
+    """Watch the real Binance and Coinbase (public channels) until Ctrl-C.
+
+    \b
+    ctc live
+    CTC_WHALES__THRESHOLD=250000 ctc live
+        the same with another threshold; any value of the profile is set so
+    """
     settings = load_state(state) if resume else with_ports(load_profile(profile), free_ports, exchanges=False)
     refuse_taken_ports(settings, exchanges=False)
     screen = Screen(settings.session.title, state, urls(settings))

@@ -1,13 +1,14 @@
 """`ctc`: the command line. Data goes to stdout, words to stderr; exit code 2 for a wrong call, 1 for a failure, 0 otherwise.
 
-Commands of other packages (the simulator's `ctc sim`) join by the entry point group `ctc.commands`.
+Commands of other packages (the simulator's `ctc sim`) join by the entry point group `ctc.commands`. What a command needs
+beyond its options is imported when it runs: AWS, Arrow and DuckDB take a second that `ctc --help` should not.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,58 +16,86 @@ import typer
 from ctc.cli.alerts import alerts
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
-from ctc.cli.query import Format
-from ctc.cli.query import query as run_query
-from ctc.cli.status import show_status
+from ctc.cli.options import Format, State
 from ctc.errors import CtcError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
 
-app = typer.Typer(
-    name="ctc",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Public crypto trades in; anomalies, whales, spreads and an Iceberg lakehouse out. Start with [bold]ctc sim[/bold].\n\n"
-    "For educational and analytical purposes only. Not financial advice.",
-)
-State = Annotated[Path, typer.Option("--state", help="The session's folder.", show_default=True)]
+INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
 
 
-@app.command(epilog='Example: ctc query "select symbol, count(*) from raw_trades group by symbol" --format json')
+def command_line() -> typer.Typer:
+    """The whole command line, with the commands of other packages first."""
+    app = typer.Typer(
+        name="ctc",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Public crypto trades in; anomalies, whales, spreads and an Iceberg lakehouse out. Start with [bold]ctc sim[/bold].\n\n"
+        "For educational and analytical purposes only. Not financial advice.",
+    )
+    for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
+        app.command(name=point.name)(point.load())
+    for command in (live, alerts, query, status, normalize):
+        app.command()(command)
+    return app
+
+
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads.")],
-    format: Annotated[Format, typer.Option(help="table, json (exact decimals) or csv.")] = "table",
+    sql: Annotated[
+        str,
+        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads."),
+    ],
+    format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",
     state: State = DEFAULT_STATE,
 ) -> None:
-    """Ask the lake in SQL (DuckDB), also when no session runs."""
-    with reachable(state):
-        run_query(sql, format, state)
+    """Ask the lake in SQL (DuckDB), also when no session runs.
+
+    \b
+    ctc query "select symbol, count(*) from raw_trades group by symbol"
+    ctc query "select * from spreads order by spread_pct desc" --format csv
+    ctc query "describe raw_trades"
+    """
+    from ctc.aws.query import check_read_only
+    from ctc.cli.query import query as run_query
+
+    check_read_only(sql)  # before an emulator is started for it
+    with reachable(state) as settings:
+        run_query(sql, format, settings)
 
 
-@app.command()
 def status(
-    format: Annotated[Format, typer.Option(help="table, json or csv.")] = "table",
+    format: Annotated[Format, typer.Option(help="json and csv have every digit.")] = "table",
     state: State = DEFAULT_STATE,
 ) -> None:
-    """How the session's processes are, or how they last were."""
+    """How the session's processes are, or how they last were.
+
+    \b
+    ctc status
+    ctc status --state /tmp/second --format json
+    """
+    from ctc.cli.status import show_status
+
     show_status(state, format)
-
-
-app.command(epilog="Example: ctc alerts --type whale --symbol BTC-USDT --limit 5 --format json")(alerts)
-app.command(epilog="Example: ctc normalize recordings/ > trades.ndjson")(normalize)
-app.command()(live)
 
 
 def main() -> None:
     """Run the command line; one clear sentence and an exit code instead of a traceback for what we foresee."""
-    for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
-        app.command(name=point.name)(point.load())
     try:
-        app(standalone_mode=True)
+        command_line()()
+        sys.stdout.flush()
     except CtcError as error:
-        print(f"ctc: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it flushes at its end
+        sys.exit(1)
+    except OSError as error:
+        _end(f"{error}: see that there is space on the disk, and that the files named may be read and written", 1)
+
+
+def _end(sentence: str, code: int) -> None:
+    print(f"ctc: {sentence}", file=sys.stderr)
+    sys.exit(code)

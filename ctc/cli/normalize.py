@@ -30,13 +30,19 @@ class AccountFormat(StrEnum):
 
 
 def normalize(
-    paths: Annotated[list[Path], typer.Argument(help="Recorded files, archive CSV or folders of them; gzip, zstd or zip is fine.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Recorded files, archive CSV or folders of them; gzip, zstd or zip is fine.")
+    ],
     format: Annotated[AccountFormat, typer.Option(help="How the counts on stderr are written.")] = AccountFormat.table,
-    profile: Annotated[str, typer.Option(help="The profile whose canonical names are used.")] = "sim",
+    profile: Annotated[str, typer.Option(metavar="NAME", help="The profile whose canonical names are used.")] = "sim",
 ) -> None:
     """Recorded market data to NDJSON unified trades, exactly one a market trade.
 
     Trades go to stdout in the order of time, counts to stderr. Exit code 1 when a file can't be read (the others still are).
+
+    \b
+    ctc normalize recordings/ > trades.ndjson
+    ctc normalize BTCUSDT-trades-2024-08-08.zip | head
     """
     console = Console(stderr=True)
     with _progress(console) as progress:

@@ -6,33 +6,42 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from ctc import status
-from ctc.cli.query import Format, show
+from ctc.cli.options import Format
+from ctc.cli.output import write
 from ctc.errors import SessionError
 from ctc.session import running
 from ctc.settings import load_state
+
+COLUMNS = ("service", "state", "trades", "clock", "batch", "age_s", "trouble")
 
 
 def show_status(state: Path, format: Format) -> None:
     """One row a service: state, trades, clock, last batch, age in seconds of what it said."""
     load_state(state)
     found = status.read_all(state)
-    if not found:
-        raise SessionError(f"the session in {state} has not said anything yet")
     up = running(state)
-    show(pa.Table.from_pylist([_row(name, values, up) for name, values in found.items()]), format)
+    if not found:
+        raise SessionError(
+            f"the session in {state} has not said anything yet: "
+            + (
+                f"ask again in a few seconds, or see {state / 'logs'}"
+                if up
+                else "it was stopped before its processes were up; start one with `ctc sim`"
+            )
+        )
+    rows = [_row(name, values, up) for name, values in found.items()]
+    write(COLUMNS, rows, format, count=len(rows))
 
 
-def _row(name: str, values: dict[str, Any], up: bool) -> dict[str, Any]:
+def _row(name: str, values: dict[str, Any], up: bool) -> tuple[Any, ...]:
     age = (datetime.now(UTC) - datetime.fromisoformat(values["written_at"])).total_seconds()
-    return {
-        "service": name,
-        "state": str(values.get("phase") or values.get("state") or "running") if up else "stopped",
-        "trades": values.get("trades", (values.get("totals") or {}).get("trades")),
-        "clock": values.get("market_time") or values.get("clock"),
-        "batch": values.get("batch"),
-        "age_s": round(age, 1),
-        "trouble": values.get("trouble"),
-    }
+    return (
+        name,
+        str(values.get("phase") or values.get("state") or "running") if up else "stopped",
+        values.get("trades", (values.get("totals") or {}).get("trades")),
+        values.get("market_time") or values.get("clock"),
+        values.get("batch"),
+        round(age, 1),
+        values.get("trouble"),
+    )

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from ctc.aws.query import LakeReader, check_read_only
 from ctc.cli.query import query, show
 from ctc.errors import ConfigError, CtcError
 from ctc.schema import RAW_TRADES, TABLES
-from ctc.settings import Settings, save_state
+from ctc.settings import Settings
 
 
 @pytest.fixture
@@ -152,15 +151,9 @@ def settings_of_nothing() -> Settings:
 
 
 @pytest.mark.emulator
-def test_query_prints_the_sessions_rows(lake: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_state(lake, tmp_path)
-    query("select volume from volume_aggregates", "json", tmp_path)
+def test_query_prints_the_sessions_rows(lake: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    query("select volume from volume_aggregates", "json", lake)
     assert capsys.readouterr().out == '[\n{"volume":1.000000000000000001}\n]\n'
-
-
-def test_query_without_a_session_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--state"):
-        query("select 1", "json", tmp_path)
 
 
 def sample() -> pa.Table:

@@ -1,0 +1,137 @@
+"""A session of `ctc sim`: over the simulated exchanges or over recorded market data, until Ctrl-C or to its end and its scorecard."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from ctc.cli.live import refuse_taken_ports, urls, watch, with_ports
+from ctc.cli.screen import Screen
+from ctc.errors import ConfigError, CtcError
+from ctc.exchanges import exchange
+from ctc.session import Program, Session, finals, inspector_program, opened_session, platform_programs, trouble
+from ctc.settings import Settings, load_profile, load_state
+from ctc.sources.survey import survey
+from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
+from sim.report import SessionReport, build_report
+from sim.scorecard import render
+
+CATCH_UP = timedelta(minutes=75)
+SILENCE_S = 240.0  # without a batch, a session that runs to its end is given up
+
+
+def run(
+    *,
+    exit: bool,
+    report: Path | None,
+    session: str | None,
+    seed: int,
+    minutes: int,
+    rate: float,
+    replay: list[Path],
+    speed: str,
+    resume: bool,
+    profile: str,
+    state: Path,
+    free_ports: bool,
+) -> None:
+    """Run it; the options are those of `ctc sim`. Raises CtcError, or typer.Exit(1) when the scorecard is not all green."""
+    settings = load_state(state) if resume else _settings(profile, replay, free_ports)
+    refuse_taken_ports(settings, exchanges=not replay)
+    plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)
+    screen = Screen(f"{plan.name}, simulated market, seed {plan.seed}" if plan else "replay", state, urls(settings))
+    found: SessionReport | None = None
+    with screen, opened_session(settings, state, screen.say, resume=resume) as running:
+        if plan is not None and not resume:
+            save_plan(plan, running.state)
+        running.prepare()
+        running.start(_programs(settings, plan, replay, speed, resume, exit))
+        screen.say("waiting for the first trades")
+        if not exit:
+            watch(running, screen, until=lambda: False)
+        elif watch(running, screen, until=_Done(running, screen)):
+            screen.say("comparing with the reference")
+            found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replayed=plan is None)
+    if exit:
+        _conclude(found, report)
+
+
+def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
+    if not replay:
+        return with_ports(load_profile(profile), free_ports, exchanges=True)
+    settings = with_ports(load_profile(profile), free_ports, exchanges=False)
+    names = {name: {native: symbol for symbol, native in venue.symbols.items()} for name, venue in settings.exchanges.items()}
+    found = survey(replay).require()
+    symbols = {
+        exchange(name, names.get(name, {}), market).listing(native, kind, market).symbol for name, market, native, kind in found.spaces
+    }
+    if not symbols:
+        raise ConfigError(f"no trades of Binance or Coinbase in {', '.join(map(str, replay))}")
+    return msgspec.structs.replace(settings, session=msgspec.structs.replace(settings.session, symbols=tuple(sorted(symbols))))
+
+
+def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int, rate: float, name: str | None, resume: bool) -> Plan:
+    if resume:
+        return load_plan(state)
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    plan = (
+        make_plan(seed, FIXED_START, minutes * 60, settings, pace="max", rate=rate)
+        if to_end
+        else make_plan(seed, now - CATCH_UP, None, settings, pace="catchup", rate=rate)
+    )
+    return msgspec.structs.replace(plan, name=name) if name else plan
+
+
+def _programs(settings: Settings, plan: Plan | None, replay: list[Path], speed: str, resume: bool, to_end: bool) -> list[Program]:
+    if plan is None:
+        paths = [str(path.resolve()) for path in replay]
+        return [*platform_programs(("--replay", *paths, "--speed", speed)), *([] if to_end else [inspector_program(settings)])]
+    market = Program("exchange", ("sim.exchange", *(["--resume"] if resume else [])))
+    until = ("--until", plan.end.isoformat()) if plan.end is not None else ()
+    return [market, *platform_programs(until), *([] if to_end else [inspector_program(settings)])]
+
+
+class _Done:
+    """True once the producer has ended and both queries have taken in every symbol's last heartbeat."""
+
+    def __init__(self, session: Session, screen: Screen) -> None:
+        self._session, self._screen = session, screen
+        self._seen: Any = None
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        if not self._session.ended("producer"):
+            self._since = time.monotonic()
+            return False
+        found = finals(self._session.state)
+        wanted = set(self._session.settings.session.symbols)
+        if all(symbols >= wanted for symbols in found.values()):
+            return True
+        if found != self._seen:
+            self._seen, self._since = found, time.monotonic()
+            left = {name: sorted(wanted - symbols) for name, symbols in found.items() if wanted - symbols}
+            self._screen.say("all trades sent; waiting for " + "; ".join(f"{name}: {', '.join(names)}" for name, names in left.items()))
+        if time.monotonic() - self._since > SILENCE_S:
+            raise CtcError(
+                f"nothing moved for {SILENCE_S:.0f} s: {trouble(self._session.state) or 'see the logs in ' + str(self._session.state)}"
+            )
+        return False
+
+
+def _conclude(found: SessionReport | None, path: Path | None) -> None:
+    if found is None:
+        raise CtcError("the session was stopped before its end: there is no scorecard")
+    Console(stderr=True).print(render(found.scorecard))
+    for each in found.windows:
+        for sentence in each.sentences():
+            typer.echo(sentence, err=True)
+    if path is not None:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    if not found.ok:
+        raise typer.Exit(1)
