@@ -15,7 +15,7 @@ from ctc.errors import FrameError
 from ctc.model import EXACT, Side, Trade, event_id, from_us, id_space
 
 JSON_TROUBLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-# What decimal(38,18) holds; a price beyond it is a broken frame, not a market.
+# What decimal(38,18) holds; a price beyond it is a broken frame, not a market. `ctc.codec` draws the same line.
 _CEILING = Decimal(10) ** 20
 _FLOOR = Decimal(10) ** -18
 _STRICT = Context(prec=EXACT.prec, traps=[InvalidOperation, Inexact])
@@ -115,7 +115,8 @@ class Exchange(ABC):
         """A trade with its names, exact quote volume and identity; raises FrameError for amounts no market has."""
         quote_volume = _product(price, quantity)
         if quote_volume is None:
-            raise FrameError(self.name, f"price {price} or quantity {quantity} is not an amount of a market", payload.encode())
+            reason = f"price {price}, quantity {quantity} or their product is not above zero, below 10^20 and of at most 18 decimals"
+            raise FrameError(self.name, reason, payload.encode())
         listing = self._listings.get((native, kind, market)) or self.listing(native, kind, market)
         return Trade(
             event_id=event_id(listing.space, trade_id),
@@ -148,10 +149,13 @@ class Exchange(ABC):
 
 
 def _product(price: Decimal, quantity: Decimal) -> Decimal | None:
-    """Exactly price times quantity; None when one is not finite, not above zero, or beyond decimal(38,18)."""
+    """Exactly price times quantity; None when one of the three is not finite, not above zero, or beyond decimal(38,18)."""
     try:
         if _FLOOR <= price < _CEILING and _FLOOR <= quantity < _CEILING:
-            return _STRICT.multiply(price, quantity)
+            product = _STRICT.multiply(price, quantity)
+            remainder = _STRICT.remainder
+            if product < _CEILING and not (remainder(price, _FLOOR) or remainder(quantity, _FLOOR) or remainder(product, _FLOOR)):
+                return product
     except ArithmeticError:  # NaN, or more digits than are exact
         return None
     return None

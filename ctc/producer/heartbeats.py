@@ -23,7 +23,10 @@ FINAL_AFTER = 70 * SECOND
 
 @dataclass(slots=True)
 class Venue:
-    """One exchange's market of a symbol, as far as it has been sent. `unbroken` is False from a loss to the next heartbeat."""
+    """One exchange's market of a symbol, as far as it has been sent. `unbroken` is False from a loss to the next heartbeat.
+
+    `names_ids` is False where ids are missing by intent, so that no fold waits for them or declares them lost.
+    """
 
     exchange: str
     market: str
@@ -33,6 +36,7 @@ class Venue:
     unbroken: bool = True
     last_id: int | None = None
     spans: list[tuple[int, int]] | None = None
+    names_ids: bool = True
 
     def connected(self, time_us: int) -> bool:
         """Whether everything up to this time was seen: by its connection, or by what its recording spans."""
@@ -49,7 +53,7 @@ class Venue:
             native_symbol=self.native_symbol,
             kind=self.kind,
             connected=connected,
-            last_id=self.last_id,
+            last_id=self.last_id if self.names_ids else None,
         )
 
 

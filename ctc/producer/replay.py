@@ -14,12 +14,12 @@ from ctc.producer.clock import FrameClock
 from ctc.producer.heartbeats import LONGEST_STEP, SECOND, Venue, Venues
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
+from ctc.sources.kinds import Market
 from ctc.sources.merge import merge
 from ctc.sources.recording import RecordedFrame
 from ctc.sources.survey import Survey, survey
 
 FRAMES_AT_ONCE = 512
-Space = tuple[str, str, str, str]
 Names = dict[str, dict[str, str]]
 
 
@@ -39,7 +39,7 @@ class Scout:
     def __init__(self, frames: Iterator[tuple[RecordedFrame, int]]) -> None:
         self._frames = frames
         self._reached = -1
-        self.spans: dict[Space, list[tuple[int, int]]] = {}
+        self.spans: dict[Market, list[tuple[int, int]]] = {}
 
     def look_to(self, time_us: int) -> None:
         """Read until a frame's mark is past this time."""
@@ -51,10 +51,10 @@ class Scout:
             frame, self._reached = found
             if frame.reading is not None:
                 for trade in frame.reading.trades:
-                    self._note((trade.exchange, trade.market, trade.native_symbol, trade.kind), self._reached)
+                    self._note((trade.exchange, trade.market, trade.native_symbol), self._reached)
 
-    def _note(self, space: Space, mark_us: int) -> None:
-        spans = self.spans.setdefault(space, [])
+    def _note(self, market: Market, mark_us: int) -> None:
+        spans = self.spans.setdefault(market, [])
         if spans and mark_us - spans[-1][1] <= LONGEST_STEP:
             spans[-1] = (spans[-1][0], mark_us)
         else:
@@ -77,13 +77,14 @@ class ReplayFeed:
         self._newest: dict[str, int] = {}
 
     def _venues(self) -> Venues:
+        """A venue for each kind of each market; the kinds of one market share the spans in which it was connected."""
         venues = Venues()
-        chosen = self.found.chosen
-        for name, market, native in self.found.markets:
-            kind = chosen[name, market, native]
+        for name, market, native, kind in self.found.spaces:
             symbol = exchange(name, self._names.get(name), market).listing(native, kind, market).symbol
-            spans = self._scout.spans.setdefault((name, market, native, kind), [])
-            venues.add(symbol, Venue(name, market, native, kind, spans=spans))
+            spans = self._scout.spans.setdefault((name, market, native), [])
+            # Where each kind fills holes of the other, ids that are missing are not lost: no newest one is named.
+            dense = (name, market, native) not in self.found.held
+            venues.add(symbol, Venue(name, market, native, kind, spans=spans, names_ids=dense))
         return venues
 
     async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:

@@ -20,6 +20,8 @@ from ctc.errors import RecordingError
 DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 LONGEST_LINE = 16 << 20
 _BUFFER = 1 << 17
+# Packed bytes taken at a time: 4 of them can unpack to a block of 128 KiB.
+_ZSTD_STEP = 1 << 10
 _BOM = b"\xef\xbb\xbf"
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
@@ -51,6 +53,38 @@ class _Gradual(io.RawIOBase):
         return len(data)
 
 
+class _Frames(io.RawIOBase):
+    """The zstd frames of a file, one after the other; unlike zstandard's own reader it raises EOFError at a cut."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame: Any = None
+        self._packed = b""
+        self._data = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._data:
+            self._packed = self._packed or self._file.read(_ZSTD_STEP)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")  # as gzip says it
+                return 0
+            self._unpack()
+        count = min(len(buffer), len(self._data))
+        buffer[:count] = self._data[:count]
+        self._data = self._data[count:]
+        return count
+
+    def _unpack(self) -> None:
+        frame = self._frame if self._frame is not None else zstandard.ZstdDecompressor().decompressobj()
+        self._data = memoryview(frame.decompress(self._packed))
+        self._packed = frame.unused_data if frame.eof else b""
+        self._frame = None if frame.eof else frame
+
+
 class OpenPiece:
     """A piece's unpacked bytes; a context manager, which knows how far it is in the file on disk."""
 
@@ -72,8 +106,7 @@ class OpenPiece:
         if magic.startswith(_GZIP):
             return io.BufferedReader(_Gradual(self._closing.enter_context(gzip.GzipFile(fileobj=self._file))), _BUFFER)
         if magic == _ZSTD:
-            reader = zstandard.ZstdDecompressor().stream_reader(self._file, read_across_frames=True)
-            return io.BufferedReader(cast(io.RawIOBase, self._closing.enter_context(reader)), _BUFFER)
+            return io.BufferedReader(_Frames(self._file), _BUFFER)
         return self._file
 
     def __enter__(self) -> Self:

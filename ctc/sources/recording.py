@@ -18,8 +18,8 @@ from ctc.model import Trade, from_us, to_us
 from ctc.sources import archive, pages
 from ctc.sources.files import DAMAGE, OpenPiece, Piece, first_lines, words
 from ctc.sources.frames import looks_recorded, take_apart, whose
+from ctc.sources.kinds import Held, why_left_out
 
-Market = tuple[str, str, str]
 Symbols = Mapping[str, Mapping[str, str]]
 SNIFFED_LINES = 50
 
@@ -75,18 +75,18 @@ def form_of(piece: Piece) -> str:
 class Recording:
     """One file (or zip member) of frames; iterating it gives the frames with trades and those that can't be read.
 
-    All else is counted and dropped. A file that turns out to be damaged ends there, and `trouble` says so. `chosen`
-    names the one kind of trade to keep of a market.
+    All else is counted and dropped. A file that turns out to be damaged ends there, and `trouble` says so. `held` has
+    the ids of trades of which aggregates are dropped, see `ctc.sources.kinds`.
     """
 
-    def __init__(self, piece: Piece, form: str, read: Mapping[str, Exchange], chosen: Mapping[Market, str] | None = None) -> None:
+    def __init__(self, piece: Piece, form: str, read: Mapping[str, Exchange], held: Held | None = None) -> None:
         self.piece = piece
         self.name = piece.name
         self.form = form
         self.counts = Counts()
         self.trouble: str | None = None
         self._read = read
-        self._chosen = chosen or {}
+        self._held = held or {}
         self._time_us = 0
         self._opened: OpenPiece | None = None
         self._reader_of: dict[str, Callable[[OpenPiece], Iterator[RecordedFrame]]] = {
@@ -170,10 +170,10 @@ class Recording:
             yield self._frame("binance", reading, None, raw)
 
     def _wanted(self, trade: Trade) -> bool:
-        kind = self._chosen.get((trade.exchange, trade.market, trade.native_symbol), trade.kind)
-        if kind != trade.kind:
-            self.counts.skipped[f"{trade.exchange} {trade.kind} (of a market read by {kind})"] += 1
-        return kind == trade.kind
+        why = why_left_out(trade, self._held) if self._held else ""
+        if why:
+            self.counts.skipped[why] += 1
+        return not why
 
     def _frame(self, name: str, reading: Reading, received_us: int | None, raw: bytes) -> RecordedFrame:
         self.counts.trades += len(reading.trades)
@@ -212,7 +212,7 @@ def market_of_file(piece: Piece) -> str:
     return archive.native_symbol(piece.name)
 
 
-def open_recordings(pieces: Iterable[tuple[Piece, str]], symbols: Symbols, chosen: Mapping[Market, str] | None = None) -> list[Recording]:
+def open_recordings(pieces: Iterable[tuple[Piece, str]], symbols: Symbols, held: Held | None = None) -> list[Recording]:
     """A Recording for each piece that a survey found; nothing is opened before it is iterated."""
     read = readers(symbols)
-    return [Recording(piece, form, read, chosen) for piece, form in pieces]
+    return [Recording(piece, form, read, held) for piece, form in pieces]

@@ -1,4 +1,4 @@
-"""What a set of paths holds before it is read: the recordings, their markets, and the one kind of trade to take of each."""
+"""What a set of paths holds before it is read: the recordings, their markets, and which trades not to count again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import msgspec
 
 from ctc.errors import RecordingError
 from ctc.exchanges import Exchange
+from ctc.quality.ids import Intervals
 from ctc.sources import archive
 from ctc.sources.files import DAMAGE, OpenPiece, Piece, expand, pieces
 from ctc.sources.frames import take_apart, whose
-from ctc.sources.recording import Market, Recording, Symbols, form_of, market_of_file, open_recordings, readers
+from ctc.sources.kinds import AGGREGATE, TRADE, Market
+from ctc.sources.recording import Recording, Symbols, form_of, market_of_file, open_recordings, readers
 
-_PREFERENCE = ("trade", "match", "aggTrade")
+Space = tuple[str, str, str, str]
 _WORDS = {
     "empty": "is empty",
     "unknown": "is of no known form: recorded frames (one JSON a line, with or without a receive time) or the archive's CSV",
@@ -24,13 +26,18 @@ _WORDS = {
 
 
 class Survey(msgspec.Struct):
-    """Recordings in the order of their paths, rows by market and kind, and what was left out and why."""
+    """Recordings in the order of their paths, rows by market and kind, and what was left out and why.
+
+    `held` has the ids of the `trade` rows of each market that has aggregates too.
+    """
 
     recordings: list[tuple[Piece, str]] = msgspec.field(default_factory=list)
-    rows: Counter[tuple[str, str, str, str]] = msgspec.field(default_factory=Counter)
+    rows: Counter[Space] = msgspec.field(default_factory=Counter)
     notices: list[str] = msgspec.field(default_factory=list)
     failures: list[str] = msgspec.field(default_factory=list)
     bytes: int = 0
+    held: dict[Market, Intervals] = msgspec.field(default_factory=dict)
+    contents: dict[Piece, frozenset[Space]] = msgspec.field(default_factory=dict)
 
     @property
     def markets(self) -> list[Market]:
@@ -38,12 +45,9 @@ class Survey(msgspec.Struct):
         return sorted({row[:3] for row in self.rows})
 
     @property
-    def chosen(self) -> dict[Market, str]:
-        """The one kind of trade to take of each market: `trade` where there is one, aggregates are made of them."""
-        return {market: self._kinds(market)[0] for market in self.markets}
-
-    def _kinds(self, market: Market) -> list[str]:
-        return sorted({row[3] for row in self.rows if row[:3] == market}, key=_PREFERENCE.index)
+    def spaces(self) -> list[Space]:
+        """Every market with each kind of trade that it has, sorted: the spaces in which trade ids are unique."""
+        return sorted(self.rows)
 
     def require(self) -> Survey:
         """Itself, if everything named can be read and something is there; else raises RecordingError with the first trouble."""
@@ -53,7 +57,7 @@ class Survey(msgspec.Struct):
 
     def open(self, symbols: Symbols) -> list[Recording]:
         """The recordings; `symbols` maps, for each exchange, native names to canonical ones."""
-        return open_recordings(self.recordings, symbols, self.chosen)
+        return open_recordings(self.recordings, symbols, self.held)
 
 
 def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = None) -> Survey:
@@ -71,9 +75,12 @@ def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = Non
     if not found.recordings and not found.failures:
         found.failures.append(f"no recording in {', '.join(map(str, names))}; name files of recorded frames or of the archive")
     for market in found.markets:
-        kinds = found._kinds(market)
-        if len(kinds) > 1:
-            found.notices.append(f"{'/'.join(market)}: {kinds[0]} is taken, {', '.join(kinds[1:])} would count the same trades again")
+        if (*market, TRADE) in found.rows and (*market, AGGREGATE) in found.rows:
+            found.held[market] = Intervals([], [])
+            found.notices.append(
+                f"{'/'.join(market)}: {TRADE} and {AGGREGATE} are here; an {AGGREGATE} of trades that are here is left out"
+            )
+    _hold_trades(found, read, progress)
     return found
 
 
@@ -93,14 +100,31 @@ def _look(file: Path, found: Survey, trouble: list[str], read: dict[str, Exchang
             form = form_of(piece)
             if form in _WORDS:
                 raise RecordingError(f"{piece.name} {_WORDS[form]}")
-            found.rows.update(_COUNTERS[form](piece, read))
+            rows = _COUNTERS[form](piece, read)
+            found.rows.update(rows)
+            found.contents[piece] = frozenset(rows)
             found.recordings.append((piece, form))
         except RecordingError as error:
             trouble.append(str(error))
 
 
-def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
-    rows: Counter[tuple[str, str, str, str]] = Counter()
+def _hold_trades(found: Survey, read: dict[str, Exchange], progress: Callable[[Piece], None] | None) -> None:
+    """Read again what holds trades of a market with both kinds: only a trade that can be read stands for its id."""
+    wanted = {(*market, TRADE): held for market, held in found.held.items()}
+    for piece, form in found.recordings:
+        if wanted.keys().isdisjoint(found.contents[piece]):
+            continue
+        if progress is not None:
+            progress(piece)
+        for frame in Recording(piece, form, read):
+            for trade in frame.reading.trades if frame.reading is not None else ():
+                held = wanted.get((trade.exchange, trade.market, trade.native_symbol, trade.kind))
+                if held is not None:
+                    held.add(trade.trade_id, trade.trade_id)
+
+
+def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
+    rows: Counter[Space] = Counter()
     try:
         with OpenPiece(piece) as opened:
             for line in opened.lines():
@@ -116,7 +140,7 @@ def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str,
     return rows
 
 
-def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
+def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
     native, layout, count = market_of_file(piece), None, 0
     with suppress(*DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
         for line in opened.lines():
@@ -125,7 +149,7 @@ def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, s
     return Counter({("binance", layout.market, native, layout.kind): count}) if layout is not None else Counter()
 
 
-def _count_pages(piece: Piece, read: dict[str, Exchange]) -> Counter[tuple[str, str, str, str]]:
+def _count_pages(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
     found = (frame.reading.trades[0] for frame in Recording(piece, "pages", read) if frame.reading is not None)
     return Counter((trade.exchange, trade.market, trade.native_symbol, trade.kind) for trade in found)
 

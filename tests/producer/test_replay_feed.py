@@ -12,6 +12,7 @@ from fakes_stream import FakeStream, beats_of, trades_of
 from ctc.errors import RecordingError
 from ctc.model import to_us
 from ctc.producer.main import parse, producer_of
+from ctc.quality.dedup import Deduplicator
 from ctc.settings import load_profile, machine
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "realdata"
@@ -78,6 +79,35 @@ def test_replay_leaps_over_a_gap_between_recordings(tmp_path: Path) -> None:
     found = offsets(stream, "BTC-USDT")
     assert [offset for offset, _ in found] == [1, 2, 3, 86_400, 86_401, 86_402, 86_403, 86_473]
     assert [states[0] for _, states in found] == [True, True, False, False, True, True, False, False]
+
+
+def test_replay_of_both_kinds_of_a_market_sends_each_market_trade_once(tmp_path: Path) -> None:
+    as_trade = [agg_trade(i, i * 500).replace("aggTrade", "trade").replace('"a":', '"t":') for i in (*range(40), *range(60, 80))]
+    (tmp_path / "t.jsonl").write_text("\n".join(as_trade))
+    (tmp_path / "a.jsonl").write_text("\n".join(agg_trade(i, i * 500) for i in range(100)))
+    stream, _ = replayed(tmp_path / "state", "--replay", tmp_path / "t.jsonl", tmp_path / "a.jsonl")
+    lines = stream.decoded("BTC-USDT")
+    sent = [(trade.kind, trade.trade_id) for trade in trades_of(lines)]
+    assert sent == [("trade" if i < 40 or 60 <= i < 80 else "aggTrade", i) for i in range(100)]
+    beats = beats_of(lines)
+    assert all([mark.kind for mark in beat.venues] == ["aggTrade", "trade"] for beat in beats)
+    assert {offset: states for offset, states in offsets(stream, "BTC-USDT") if 1 <= offset <= 49} == {
+        i: [True, True] for i in range(1, 50)
+    }
+    assert {mark.last_id for beat in beats for mark in beat.venues} == {None}
+
+
+def test_replay_of_both_kinds_of_a_market_leaves_no_hole_to_wait_for(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        "\n".join(agg_trade(i, i * 500).replace("aggTrade", "trade").replace('"a":', '"t":') for i in (1, 50))
+    )
+    (tmp_path / "a.jsonl").write_text("\n".join(agg_trade(i, i * 500) for i in range(100)))
+    stream, _ = replayed(tmp_path / "state", "--replay", tmp_path / "t.jsonl", tmp_path / "a.jsonl")
+    fold = Deduplicator("BTC-USDT", 15)
+    for line in stream.decoded("BTC-USDT"):
+        fold.feed(line)
+        assert not fold.state.waiting
+    assert not fold.gaps
 
 
 def test_replay_puts_unreadable_frames_aside(tmp_path: Path) -> None:

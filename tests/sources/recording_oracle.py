@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal, getcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 getcontext().prec = 60
 OFF_BOOK = ("INSURANCE_FUND", "ADL", "NA")
@@ -85,3 +86,64 @@ def volume(tape: Tape) -> dict[str, Decimal]:
         for price, quantity, side, _ in trades.values():
             sums[f"{space} {side}"] += price * quantity
     return dict(sums)
+
+
+# market -> (ids of its trades, aggregate id -> first and last trade id in it)
+Prints = dict[tuple[str, ...], tuple[set[int], dict[int, tuple[int, int]]]]
+
+
+def prints_of(folder: Path) -> Prints:
+    """Every Binance trade id of a folder's files, and which trades each aggregate is made of."""
+    found: Prints = defaultdict(lambda: (set(), {}))
+    for path in sorted(folder.rglob("*")):
+        data = path.read_bytes() if path.is_file() else b""
+        try:
+            text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+        except UnicodeDecodeError:
+            continue
+        for market, symbol, kind, number, first, last in prints(path.name, text):
+            trades, aggregates = found["binance", market, symbol]
+            if kind == "trade":
+                trades.add(number)
+            else:
+                aggregates[number] = (first, last)
+    return dict(found)
+
+
+def prints(name: str, text: str) -> Iterator[tuple[str, str, str, int, int, int]]:
+    if text.startswith('[{"path"'):
+        yield from rest_prints(text)
+    elif "rades-" in name and ".csv" in name:
+        for space, number, *_ in archive_rows(name, text):
+            _, market, symbol, kind = space.split("|")
+            assert kind == "trade", "no aggregates of the archive are recorded"
+            yield market, symbol, kind, number, number, number
+    else:
+        for line in text.splitlines():
+            inner = inner_frame(line)
+            if inner.get("e") in ("trade", "aggTrade") and inner.get("X") not in OFF_BOOK:
+                space, number, *_ = binance_row(inner)
+                _, market, symbol, kind = space.split("|")
+                yield market, symbol, kind, number, inner.get("f", number), inner.get("l", number)
+
+
+def inner_frame(line: str) -> dict[str, Any]:
+    try:
+        frame: dict[str, Any] = json.loads(line[line.index("{") :])
+    except ValueError:
+        return {}
+    inner = frame.get("data")
+    return inner if isinstance(inner, dict) else frame
+
+
+def rest_prints(text: str) -> Iterator[tuple[str, str, str, int, int, int]]:
+    for page in json.loads(text):
+        market = {"/api": "spot", "/fapi": "usdm"}.get(page["path"][: page["path"].index("/", 1)])
+        symbol = parse_qs(page["query"]).get("symbol", [""])[0]
+        if market is None or not isinstance(page["data"], list):
+            continue
+        for row in page["data"]:
+            if page["path"].endswith("/aggTrades"):
+                yield market, symbol, "aggTrade", row["a"], row["f"], row["l"]
+            elif page["path"].endswith(("/trades", "/historicalTrades")):
+                yield market, symbol, "trade", row["id"], row["id"], row["id"]

@@ -186,16 +186,16 @@ def test_survey_of_a_folder_without_recordings_is_a_failure(tmp_path: Path) -> N
         survey([tmp_path / "none"]).require()
 
 
-def test_survey_takes_trades_before_aggregates_of_one_market_and_says_so(tmp_path: Path) -> None:
+def test_survey_says_where_a_market_has_both_kinds(tmp_path: Path) -> None:
     path = tmp_path / "both.jsonl"
     path.write_text("\n".join([AGGREGATE, FRAME, AGGREGATE.replace("BTCUSDT", "ETHUSDT")]))
     found = survey([path])
-    assert found.chosen == {("binance", "spot", "BTCUSDT"): "trade", ("binance", "spot", "ETHUSDT"): "aggTrade"}
+    assert found.spaces == [("binance", "spot", *rest) for rest in (("BTCUSDT", "aggTrade"), ("BTCUSDT", "trade"), ("ETHUSDT", "aggTrade"))]
+    assert set(found.held) == {("binance", "spot", "BTCUSDT")}
     assert found.rows["binance", "spot", "BTCUSDT", "aggTrade"] == 1
-    assert any("BTCUSDT: trade is taken" in notice for notice in found.notices)
-    (recording,), frames = opened(path)
-    assert [frame.reading and frame.reading.kind for frame in frames] == ["trade", "aggTrade"]
-    assert recording.counts.skipped["binance aggTrade (of a market read by trade)"] == 1
+    assert [notice for notice in found.notices if "BTCUSDT: trade and aggTrade are here" in notice]
+    _, frames = opened(path)
+    assert [frame.reading and frame.reading.kind for frame in frames] == ["aggTrade", "trade", "aggTrade"]
 
 
 def test_recording_time_never_runs_back_and_falls_back_to_event_time(tmp_path: Path) -> None:
@@ -232,10 +232,39 @@ def test_receive_time_of_twenty_nines_is_still_in_the_calendar() -> None:
     assert take_apart(b"9" * 25 + b" {}") is None
 
 
+def packed_frames(count: int) -> bytes:
+    return "\n".join(FRAME.replace('"t":5', f'"t":{number}') for number in range(count)).encode()
+
+
 def test_recording_that_was_cut_in_its_first_lines_is_read_up_to_the_cut(tmp_path: Path) -> None:
     path = tmp_path / "cut"
-    whole = gzip.compress("\n".join(FRAME.replace('"t":5', f'"t":{number}') for number in range(200)).encode())
+    whole = gzip.compress(packed_frames(200))
     path.write_bytes(whole[: len(whole) // 2])
     (recording,), frames = opened(path)
     assert ids(frames)[:20] == list(range(20))
     assert "damaged after line" in (recording.trouble or "")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+def test_recording_that_was_cut_says_so_whatever_packed_it(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "cut"
+    whole = pack(packed_frames(20_000))  # some blocks of either
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    (recording,), frames = opened(path)
+    assert 1000 < len(frames) < 20_000
+    assert ids(frames) == list(range(len(frames)))
+    assert recording.trouble is not None
+    assert recording.trouble.endswith("Compressed file ended before the end-of-stream marker was reached")
+
+
+@pytest.mark.parametrize("borders", [(), (100,), (1, 2000, 40_000)])
+def test_recording_of_several_zstd_frames_is_read_to_its_end(tmp_path: Path, borders: tuple[int, ...]) -> None:
+    path, text, pack = tmp_path / "x", packed_frames(5000), zstandard.ZstdCompressor().compress
+    parts = [text[first:last] for first, last in zip((0, *borders), (*borders, None), strict=True)]
+    skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    path.write_bytes(skippable.join(map(pack, parts)))
+    (recording,), frames = opened(path)
+    assert ids(frames) == list(range(5000))
+    assert recording.trouble is None
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "damaged" in (opened(path)[0][0].trouble or "")
