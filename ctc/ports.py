@@ -71,6 +71,9 @@ class Service(Protocol):
 
     def start(self) -> None: ...
 
+    def check(self) -> None:
+        """Raise SessionError, with its last words, when it has died."""
+
     def stop(self) -> None: ...
 
 

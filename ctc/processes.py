@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from ctc import leash
 from ctc.errors import SessionError
@@ -131,7 +132,7 @@ def port_is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is not "in use"
         try:
             probe.bind((HOST, port))
-        except OSError:
+        except (OSError, OverflowError):  # OverflowError: no port has such a number
             return False
     return True
 
@@ -139,8 +140,7 @@ def port_is_free(port: int) -> bool:
 @contextmanager
 def locked(state: Path) -> Iterator[None]:
     """Hold the state folder for one session; SessionError names the process that has it."""
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("a+") as lock:
+    with _opened(state, "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -154,3 +154,31 @@ def locked(state: Path) -> Iterator[None]:
         lock.flush()
         yield
         lock.truncate(0)
+
+
+def is_locked(state: Path) -> bool:
+    """Whether a session holds the state folder now."""
+    try:
+        with (state / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that those who ask don't see each other
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def queued(state: Path) -> Iterator[None]:
+    """Wait for the calls before this one (`ctc query` and the like, where no session runs), and keep later ones waiting."""
+    with _opened(state, "calls") as queue:
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        yield
+
+
+def _opened(state: Path, name: str) -> TextIO:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        return (state / name).open("a+")
+    except OSError as error:
+        raise SessionError(f"{state} can't hold a session ({error.strerror}): name a folder that may be written to with --state") from error

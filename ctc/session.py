@@ -14,8 +14,9 @@ import msgspec
 
 from ctc import status
 from ctc.errors import CtcError, SessionError, SetupError
+from ctc.java import require_java
 from ctc.ports import Service
-from ctc.processes import Child, locked, port_is_free, spawn
+from ctc.processes import Child, free_port, is_locked, locked, port_is_free, queued, spawn
 from ctc.settings import ROOT, Settings, load_state, save_state
 from ctc.wiring import create_resources, emulator
 
@@ -62,7 +63,9 @@ class Session:
         return self._children[name].poll() == 0
 
     def keep_up(self) -> None:
-        """Start again what died. Raises SessionError, with its last words, when it dies again and again."""
+        """Start again what died. Raises SessionError, with its last words, when it dies again and again, or is the emulator."""
+        if self._emulator is not None:
+            self._emulator.check()
         for name, child in list(self._children.items()):
             code = child.poll()
             if code is None or (code == 0 and self._programs[name].ends):
@@ -114,6 +117,7 @@ def inspector_program(settings: Settings) -> Program:
 def opened_session(settings: Settings, state: Path, say: Callable[[str], None], *, resume: bool) -> Iterator[Session]:
     """A session that owns its state folder until the block ends, and stops what it started however it ends."""
     with locked(state):
+        require_java()
         if resume:
             if not (state / "settings.json").is_file():
                 raise SessionError(f"there is nothing to resume in {state}: start without --resume")
@@ -151,29 +155,42 @@ def check_ports(settings: Settings, names: Sequence[tuple[str, int, str]]) -> No
 def reachable(state: Path) -> Iterator[Settings]:
     """The settings of the session in `state`, with its stores up: those of the running session, else started for this call."""
     settings = load_state(state)
-    if running(state):
+    if not settings.aws.emulator or running(state):
         yield settings
         return
-    with locked(state):
-        server = emulator(settings, state.resolve())
-        if server is not None:
-            server.start()
-        try:
+    with queued(state):
+        if running(state):  # one that began while this call waited
             yield settings
-        finally:
-            if server is not None:
+            return
+        with locked(state):
+            settings = _on_a_free_port(settings)
+            server = emulator(settings, state.resolve())
+            assert server is not None  # the profile names one
+            server.start()
+            try:
+                yield settings
+            finally:
                 server.stop()
+
+
+def _on_a_free_port(settings: Settings) -> Settings:
+    """The same, where something else has taken the emulator's port since the session stopped, with another port."""
+    if port_is_free(settings.aws.emulator_port):
+        return settings
+    port = free_port()
+    aws = msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}")
+    return msgspec.structs.replace(settings, aws=aws)
 
 
 def running(state: Path) -> bool:
     """Whether a session holds the folder now."""
-    if not (state / "lock").exists():
-        return False
-    try:
-        with locked(state):
-            return False
-    except SessionError:
-        return True
+    return is_locked(state)
+
+
+def refuse_running(state: Path) -> None:
+    """Raise SessionError, before its ports are found taken, when a session already runs on the folder."""
+    with locked(state):
+        return
 
 
 def finals(state: Path) -> dict[str, set[str]]:

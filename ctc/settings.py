@@ -7,13 +7,15 @@ A profile is a TOML file of values. A session resolves it once (ports, state fol
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,6 +27,9 @@ DEFAULT_STATE = ROOT / ".ctc" / "session"
 JAVA = ROOT / ".tools" / "java" / "home"  # a link that `make setup` makes
 
 Band = tuple[str, Decimal]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,14 +48,14 @@ class AwsSettings(_Section, frozen=True):
     account: str
     emulator: str
     endpoint: str
-    emulator_port: int
+    emulator_port: Port
 
 
 class StreamSettings(_Section, frozen=True):
     source: Literal["kinesis", "kafka"]
     trades: str
     dead_letters: str
-    shards: int
+    shards: Natural
     kafka_servers: str
 
 
@@ -65,7 +70,7 @@ class LakeSettings(_Section, frozen=True):
 class TableSettings(_Section, frozen=True):
     alerts: str
     metrics: str
-    ttl_hours: int
+    ttl_hours: Positive
 
 
 class ExchangeSettings(_Section, frozen=True):
@@ -73,27 +78,27 @@ class ExchangeSettings(_Section, frozen=True):
     rest: str
     kind: Literal["trade", "aggTrade", "match"]
     market: str
-    max_connections: int
-    reconnect_after_s: int
-    stale_after_s: int
+    max_connections: Positive
+    reconnect_after_s: Positive
+    stale_after_s: Positive
     symbols: dict[str, str]
 
 
 class ProducerSettings(_Section, frozen=True):
     name: str
     clock: Literal["frames", "wall"]
-    linger_ms: int
-    max_pack_bytes: int
-    max_buffered_lines: int
+    linger_ms: Natural
+    max_pack_bytes: Positive
+    max_buffered_lines: Positive
 
 
 class VolumeSettings(_Section, frozen=True):
-    window_s: int
-    baseline_bars: int
-    min_bars: int
+    window_s: Positive
+    baseline_bars: Positive
+    min_bars: Positive
     z_threshold: Decimal
     robust_threshold: Decimal
-    robust_cooldown_s: int
+    robust_cooldown_s: Natural
     severity: tuple[Band, ...]
 
 
@@ -104,38 +109,38 @@ class WhaleSettings(_Section, frozen=True):
 
 
 class SpreadSettings(_Section, frozen=True):
-    window_s: int
+    window_s: Positive
     threshold_pct: Decimal
     severity: tuple[Band, ...]
 
 
 class FoldSettings(_Section, frozen=True):
-    lateness_s: int
-    hole_patience_s: int
+    lateness_s: Natural
+    hole_patience_s: Natural
 
 
 class QualitySettings(_Section, frozen=True):
-    late_after_s: int
+    late_after_s: Natural
     consistency_pct: Decimal
 
 
 class SparkSettings(_Section, frozen=True):
     master: str
     driver_memory: str
-    lake_trigger_s: int
-    detect_trigger_s: int
-    max_bytes_per_shard: int
-    shuffle_partitions: int
+    lake_trigger_s: Natural
+    detect_trigger_s: Natural
+    max_bytes_per_shard: Positive
+    shuffle_partitions: Positive
     checkpoints: str
 
 
 class ApiSettings(_Section, frozen=True):
-    port: int
+    port: Port
     cors_origins: tuple[str, ...]
 
 
 class InspectorSettings(_Section, frozen=True):
-    port: int
+    port: Port
 
 
 class Settings(_Section, frozen=True):
@@ -171,10 +176,10 @@ def load_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Setti
     path = PROFILES / f"{name}.toml"
     if not path.is_file():
         raise ConfigError(f"there is no profile {name!r}; choose one of: {', '.join(profile_names())}")
-    values = _read(path)
-    _apply(values, _environment(), path, "environment")
+    values, environment = _read(path), _environment()
+    _apply(values, environment, path, "environment")
     _apply(values, overrides or {}, path, "options")
-    return _convert(values, path)
+    return _convert(values, path, environment)
 
 
 def load_state(state: Path) -> Settings:
@@ -184,6 +189,8 @@ def load_state(state: Path) -> Settings:
         raise ConfigError(f"no session in {state}: start one with `ctc sim`, or name another folder with --state")
     try:
         return _convert(msgspec.json.decode(path.read_bytes()), path)
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read ({error.strerror}): name another folder with --state") from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path} is damaged ({error}): start a new session, or name another folder with --state") from error
 
@@ -202,9 +209,14 @@ def session_state() -> Path:
 def child_environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a process of the session in `state` is started with."""
     own = {"CTC_STATE": str(state), "PYTHONUNBUFFERED": "1", "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    if JAVA.exists():
-        own["JAVA_HOME"] = str(JAVA)
+    if home := java_home():
+        own["JAVA_HOME"] = home
     return {**os.environ, **own, **(extra or {})}
+
+
+def java_home() -> str:
+    """Where the session's Java is: what `make setup` found or fetched, else the machine's JAVA_HOME; "" where neither says."""
+    return str(JAVA) if JAVA.exists() else os.environ.get("JAVA_HOME", "")
 
 
 def machine(name: str, default: str = "") -> str:
@@ -215,7 +227,7 @@ def machine(name: str, default: str = "") -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
@@ -237,8 +249,20 @@ def _apply(values: dict[str, Any], overrides: Mapping[str, Any], path: Path, ori
         for name in tables:
             table = table.get(name, {}) if isinstance(table, dict) else {}
         if not isinstance(table, dict) or key not in table:
-            raise ConfigError(f"{path}: {origin} set {dotted!r}, which is not a key of this profile")
+            raise ConfigError(f"{path}: {origin} set {dotted!r}, which is not a key of this profile{_nearest(values, dotted)}")
         table[key] = _like(table[key], value, dotted)
+
+
+def _nearest(values: dict[str, Any], dotted: str) -> str:
+    """The key that was perhaps meant, as a clause."""
+    known = [f"{table}.{key}" for table, inner in values.items() for key in (inner if isinstance(inner, dict) else ())]
+    near = difflib.get_close_matches(dotted, known, n=1, cutoff=0.75)
+    table = dotted.split(".")[0]
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    if isinstance(values.get(table), dict):
+        return f"; [{table}] has {', '.join(values[table])}"
+    return f"; its tables are {', '.join(values)}"
 
 
 def _like(old: Any, new: Any, dotted: str) -> Any:
@@ -252,12 +276,34 @@ def _like(old: Any, new: Any, dotted: str) -> Any:
     return new
 
 
-def _convert(values: dict[str, Any], path: Path) -> Settings:
+def _convert(values: dict[str, Any], path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = msgspec.convert(values, Settings)
+        _refuse_odd_numbers(msgspec.to_builtins(settings, builtin_types=(Decimal,)), "$")
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {error}{_blame(str(error), environment or {})}") from error
     for name in settings.session.exchanges:
         if name not in settings.exchanges:
             raise ConfigError(f"{path}: session.exchanges names {name!r}, but there is no [exchanges.{name}]")
     return settings
+
+
+def _refuse_odd_numbers(value: Any, at: str) -> None:
+    """Thresholds are amounts and multiples: NaN, infinity or less than nothing would switch a detector off in silence."""
+    if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
+        raise msgspec.ValidationError(f"Expected a number of zero or more, not {value} - at `{at}`")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_odd_numbers(inner, f"{at}.{key}")
+    if isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _refuse_odd_numbers(inner, f"{at}[{index}]")
+
+
+def _blame(said: str, environment: Mapping[str, str]) -> str:
+    """The environment variable that brought the value which is wrong, as a clause."""
+    found = re.search(r"`\$\.([^`\[]+)", said)
+    if found is None or found[1] not in environment:
+        return ""
+    name = "CTC_" + found[1].upper().replace(".", "__")
+    return f"; it comes from {name}={environment[found[1]]!r} in the environment: correct or unset it"

@@ -46,9 +46,7 @@ class MiniStack:
         if not PYTHON.exists():
             raise SetupError(f"the emulator is not installed ({PYTHON.parent.parent}): run `make setup`")
         if not port_is_free(port):
-            raise SetupError(
-                f"port {port} of {HOST} is in use: stop what uses it, or choose another with CTC_AWS__EMULATOR_PORT=PORT"
-            )
+            raise SetupError(f"port {port} of {HOST} is in use: stop what uses it, or choose another with CTC_AWS__EMULATOR_PORT=PORT")
         for name in ("state", "s3"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         self._child = spawn(
@@ -64,6 +62,11 @@ class MiniStack:
             self._child.kill()
             self._child = None
             raise
+
+    def check(self) -> None:
+        """Raise SessionError, with its last words, when it has died; its streams and tables are lost then."""
+        if self._child is not None and (status := self._child.poll()) is not None:
+            raise SessionError(f"the emulator died (exit status {status}); its log, {self._child.log}, ends:\n{self._child.tail()}")
 
     def stop(self) -> None:
         """Returns when all state is on disk. SessionError says that it is not, and what that means."""

@@ -15,7 +15,7 @@ from ctc.cli.live import refuse_taken_ports, urls, watch, with_ports
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
 from ctc.exchanges import exchange
-from ctc.session import Program, Session, finals, inspector_program, opened_session, platform_programs, trouble
+from ctc.session import Program, Session, finals, inspector_program, opened_session, platform_programs, refuse_running, trouble
 from ctc.settings import Settings, load_profile, load_state
 from ctc.sources.survey import survey
 from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
@@ -43,6 +43,7 @@ def run(
 ) -> None:
     """Run it; the options are those of `ctc sim`. Raises CtcError, or typer.Exit(1) when the scorecard is not all green."""
     settings = load_state(state) if resume else _settings(profile, replay, free_ports)
+    refuse_running(state)
     refuse_taken_ports(settings, exchanges=not replay)
     plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)
     screen = Screen(f"{plan.name}, simulated market, seed {plan.seed}" if plan else "replay", state, urls(settings))

@@ -11,7 +11,7 @@ from ctc.cli.options import FreePorts, Profile, Resume, State
 from ctc.cli.screen import Screen
 from ctc.errors import CtcError
 from ctc.processes import free_port
-from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs
+from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs, refuse_running
 from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
 
 
@@ -29,6 +29,7 @@ def live(
         the same with another threshold; any value of the profile is set so
     """
     settings = load_state(state) if resume else with_ports(load_profile(profile), free_ports, exchanges=False)
+    refuse_running(state)
     refuse_taken_ports(settings, exchanges=False)
     screen = Screen(settings.session.title, state, urls(settings))
     with screen, opened_session(settings, state, screen.say, resume=resume) as session:
