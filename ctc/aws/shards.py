@@ -1,4 +1,4 @@
-"""The reading side of Kinesis: shards, iterators and records, with throttling and expiry handled.
+"""The reading side of Kinesis: shards, iterators and records, with throttling, expiry and loss handled.
 
 `KinesisShards` is what the Spark source reads through; tests hand it a fake with the same four methods.
 """
@@ -10,26 +10,32 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import time_ns
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ctc.aws.clients import client
-from ctc.errors import DataLoss, StreamError
+from ctc.aws.clients import MISSING, THROTTLES, client, from_service
+from ctc.errors import CtcError, DataLoss, StreamError
 from ctc.model import to_us
 from ctc.settings import Settings
 
-T = TypeVar("T")
-LIMIT = 10_000  # records a GetRecords call may return; it also stops at 10 MB
-_SLOW_DOWN = {"ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException", "ThrottlingException"}
+MOST = 10_000  # records a GetRecords call may return; AWS also stops at 10 MB, MiniStack does not
+FIRST = 64  # records asked for while their size is not known: at most 64 MB, mostly a few hundred kB
+RENEWALS = 5
+RANGE_BYTES = 4 << 20
+EMPTY_PAGES = 2_000  # in a row, between two records: AWS walks over quiet hours in a few dozen
+DESCRIBED_FOR_US = 60_000_000
+_SLOW_DOWN = THROTTLES | {"KMSThrottlingException"}
+_REMEDY = "Start with a new checkpoint, and load the range by the history job."
 
 
 class Shard(msgspec.Struct, frozen=True):
-    """A shard and the shards it was split or merged from."""
+    """A shard, the shards it was split or merged from, and the number that it began with."""
 
     id: str
     parents: tuple[str, ...]
+    first: str = "0"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -49,8 +55,15 @@ class Page(msgspec.Struct, frozen=True):
     behind_ms: int
 
 
+class Span(msgspec.Struct, frozen=True):
+    """What a stream holds at `now_us`: all that arrived since `since_us`; what is older may be gone."""
+
+    since_us: int
+    now_us: int
+
+
 class ExpiredIterator(StreamError):
-    """The iterator is older than five minutes: take a new one from the last sequence number."""
+    """The iterator is of no use any more (they live five minutes): take a new one from the last sequence number."""
 
 
 class Shards(Protocol):
@@ -60,101 +73,174 @@ class Shards(Protocol):
 
     def iterator(self, shard: str, after: str) -> str: ...
 
-    def get(self, iterator: str) -> Page: ...
+    def get(self, iterator: str, limit: int) -> Page: ...
 
-    def horizon_us(self) -> int: ...
+    def span(self) -> Span: ...
 
 
 class KinesisShards:
-    """A stream of AWS or an emulator. Throttled calls are tried again with capped, jittered backoff."""
+    """A stream of AWS or an emulator. Throttled and failed calls are tried again with capped, jittered backoff (about 30 s)."""
 
-    def __init__(self, settings: Settings, stream: str, attempts: int = 12) -> None:
+    def __init__(self, settings: Settings, stream: str, attempts: int = 12, pause: Callable[[float], object] | None = None) -> None:
         self._client: Any = client("kinesis", settings)
         self._stream = stream
         self._attempts = attempts
-        self._pause = threading.Event()
+        self._pause = pause or threading.Event().wait
+        self._described: tuple[int, int, int] | None = None  # when, retention, creation
 
     def list(self) -> list[Shard]:
         """Every shard the stream knows, closed ones too, by id."""
         found, token = [], {"StreamName": self._stream}
         while True:
-            answer = self._call(partial(self._client.list_shards, **token))
+            answer = self._ask(partial(self._client.list_shards, **token))
             found += answer["Shards"]
             if not answer.get("NextToken"):
                 return sorted((_shard(item) for item in found), key=lambda shard: shard.id)
             token = {"NextToken": answer["NextToken"]}
 
     def iterator(self, shard: str, after: str) -> str:
-        """An iterator behind sequence number `after`, or at the oldest record when it is empty."""
+        """An iterator behind sequence number `after`, or at the oldest record when it is empty. Raises DataLoss when that is gone."""
         where: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
         if after:
             where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
-        answer = self._call(lambda: self._client.get_shard_iterator(StreamName=self._stream, ShardId=shard, **where))
+        try:
+            answer = self._call(lambda: self._client.get_shard_iterator(StreamName=self._stream, ShardId=shard, **where))
+        except ClientError as error:
+            code = _code(error)
+            if code in MISSING or (after and code == "InvalidArgumentException"):
+                raise lost(f"{self._stream}/{shard}", after, f"Kinesis does not know this place ({error})") from error
+            raise self._refused(error) from error
         return str(answer["ShardIterator"])
 
-    def get(self, iterator: str) -> Page:
-        """The next records. Raises ExpiredIterator when the iterator is too old."""
-        answer = self._call(lambda: self._client.get_records(ShardIterator=iterator, Limit=LIMIT))
+    def get(self, iterator: str, limit: int) -> Page:
+        """At most `limit` next records. Raises ExpiredIterator when the iterator is too old, or its shard is gone."""
+        try:
+            answer = self._call(lambda: self._client.get_records(ShardIterator=iterator, Limit=limit))
+        except ClientError as error:
+            if _code(error) == "ExpiredIteratorException" or _code(error) in MISSING:
+                raise ExpiredIterator(f"{self._stream}: the shard iterator is of no use any more") from error
+            raise self._refused(error) from error
         entries = [
             Entry(item["Data"], item["PartitionKey"], item["SequenceNumber"], to_us(item["ApproximateArrivalTimestamp"]))
             for item in answer["Records"]
         ]
         return Page(entries, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0))
 
-    def horizon_us(self) -> int:
-        """Records that arrived before this moment may be gone: now less the stream's retention."""
-        summary = self._call(lambda: self._client.describe_stream_summary(StreamName=self._stream))
-        hours = int(summary["StreamDescriptionSummary"]["RetentionPeriodHours"])
-        return time_ns() // 1000 - hours * 3_600_000_000
+    def span(self) -> Span:
+        """Since when records are held: the retention, or the stream's creation. Asked of the stream once a minute."""
+        now_us = time_ns() // 1000
+        if self._described is None or not 0 <= now_us - self._described[0] < DESCRIBED_FOR_US:
+            summary = self._ask(partial(self._client.describe_stream_summary, StreamName=self._stream))["StreamDescriptionSummary"]
+            retention_us = int(summary["RetentionPeriodHours"]) * 3_600_000_000
+            self._described = (now_us, retention_us, to_us(summary["StreamCreationTimestamp"]))
+        _, retention_us, created_us = self._described
+        return Span(max(now_us - retention_us, created_us), now_us)
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        try:
+            return self._call(call)
+        except ClientError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: ClientError) -> CtcError:
+        return from_service(f"reading the Kinesis stream {self._stream}", error)
 
     def _call(self, call: Callable[[], Any]) -> Any:
         for attempt in range(self._attempts):
             try:
                 return call()
             except ClientError as error:
-                code = error.response.get("Error", {}).get("Code", "")
-                if code == "ExpiredIteratorException":
-                    raise ExpiredIterator(f"{self._stream}: the shard iterator has expired") from error
-                if code not in _SLOW_DOWN:
-                    raise StreamError(f"{self._stream}: {error}") from error
+                if _code(error) not in _SLOW_DOWN and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
+                    raise
                 trouble: Exception = error
             except BotoCoreError as error:
                 trouble = error
-            self._pause.wait(min(5.0, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            if attempt < self._attempts - 1:
+                self._pause(min(5.0, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 - jitter
         raise StreamError(f"{self._stream}: gave up after {self._attempts} attempts: {trouble}") from trouble
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _shard(item: dict[str, Any]) -> Shard:
     parents = (item.get("ParentShardId"), item.get("AdjacentParentShardId"))
-    return Shard(item["ShardId"], tuple(parent for parent in parents if parent))
+    return Shard(item["ShardId"], tuple(parent for parent in parents if parent), item["SequenceNumberRange"]["StartingSequenceNumber"])
+
+
+class Cursor:
+    """Reads one shard onward from behind a sequence number, whatever becomes of its iterators.
+
+    Raises DataLoss when the shard is gone or was made anew, or its numbers began again.
+    """
+
+    def __init__(self, shards: Shards, shard: str, after: str) -> None:
+        self._shards, self._shard = shards, shard
+        self._iterator: str | None = None
+        self._size = 0.0  # of a record, and how many came: as in the last page that had any
+        self._limit = FIRST
+        self.last = after
+        self.drained = False
+
+    def read(self, wanted: int) -> Page:
+        """The next page, of about `wanted` bytes as far as can be told before."""
+        page = self._page(self._limit if not self._size else max(1, min(MOST, 4 * self._limit, int(wanted / self._size) + 1)))
+        last = int(self.last or -1)
+        for entry in page.entries:
+            number = int(entry.sequence_number)
+            if number <= last:
+                raise lost(self._shard, self.last, f"the next record is {number}")
+            last = number
+        if page.entries:
+            self.last = page.entries[-1].sequence_number
+            self._size = max(1.0, sum(len(entry.data) for entry in page.entries) / len(page.entries))
+            self._limit = max(FIRST, len(page.entries))
+        self._iterator, self.drained = page.next, page.next is None
+        return page
+
+    def _page(self, limit: int) -> Page:
+        for _ in range(RENEWALS):
+            if self._iterator is None:
+                self._iterator = self._renewed()
+            try:
+                return self._shards.get(self._iterator, limit)
+            except ExpiredIterator:
+                self._iterator = None
+        raise StreamError(f"{self._shard}: {RENEWALS} fresh iterators in a row were of no use; is the stream being deleted?")
+
+    def _renewed(self) -> str:
+        found = next((shard for shard in self._shards.list() if shard.id == self._shard), None)
+        if found is None:
+            raise lost(self._shard, self.last, "the shard is not there any more")
+        if self.last and int(found.first) > int(self.last):
+            raise lost(self._shard, self.last, f"the shard begins at {found.first}")
+        return self._shards.iterator(self._shard, self.last)
 
 
 def read_range(shards: Shards, shard: str, after: str, end: str) -> Iterator[Entry]:
     """Exactly the entries behind `after` up to and with `end`. Raises DataLoss when `end` is no longer there."""
-    iterator: str | None = shards.iterator(shard, after)
-    last, target = after, int(end)
-    while iterator is not None:
-        try:
-            page = shards.get(iterator)
-        except ExpiredIterator:
-            iterator = shards.iterator(shard, last)
-            continue
+    cursor, target, empty = Cursor(shards, shard, after), int(end), 0
+    while not cursor.drained:
+        page = cursor.read(RANGE_BYTES)
         for entry in page.entries:
             number = int(entry.sequence_number)
             if number > target:
-                raise _lost(shard, after, end, f"the next record is {number}")
+                raise lost(shard, after, f"a batch was to end at {end} and the next record is {number}")
             yield entry
             if number == target:
                 return
-            last = entry.sequence_number
-        iterator = page.next
-        if not page.entries and page.behind_ms == 0:
+        empty = 0 if page.entries else empty + 1
+        if empty and page.behind_ms == 0:
             break
-    raise _lost(shard, after, end, "the shard ends before it")
+        if empty > EMPTY_PAGES:
+            raise StreamError(f"{shard}: {EMPTY_PAGES} empty pages behind {cursor.last or 'its beginning'}; try again later")
+    raise lost(shard, after, f"a batch was to end at {end} and the shard ends before it")
 
 
-def _lost(shard: str, after: str, end: str, found: str) -> DataLoss:
+def lost(shard: str, after: str, found: str) -> DataLoss:
+    """What can't be read any more, and the remedy."""
     return DataLoss(
-        f"{shard}: records behind {after or 'its beginning'} up to {end} were planned for a batch, but {found}: they are past the "
-        "stream's retention or the stream was made anew. Start with a new checkpoint, and load the range by the history job."
+        f"{shard}: records behind {after or 'its beginning'} are gone: {found}. They are past the stream's retention, "
+        f"or the stream was made anew. {_REMEDY}"
     )

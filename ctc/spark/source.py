@@ -5,9 +5,10 @@ approximateArrivalTimestamp timestamp (those of the JVM connector, so that it ca
 
 Options: `settings` (the session's settings as JSON), `kinesis.streamName`, `kinesis.maxBytesPerShard`.
 
-An offset is {shard: {"seq", "at", "closed"}}: the last sequence number taken, its arrival in microseconds, and whether the shard is
-closed and drained. What Spark calls, and in which order, was measured on 4.1.1 (DESIGN.md): a restart begins with
-`partitions(end, end)`, may plan an uncommitted batch again with nothing cached, and may plan one batch twice.
+An offset is {shard: {"seq", "at", "closed"}}: the last sequence number taken; the microsecond up to which all that arrived
+was taken (that record's arrival, or a later moment at which there was no more); whether the shard is closed and drained.
+What Spark calls, and in which order, was measured on 4.1.1 (DESIGN.md): a restart begins with `partitions(end, end)`, may
+plan an uncommitted batch again with nothing cached, and may plan one batch twice.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import msgspec
 import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
-from ctc.aws.shards import Entry, ExpiredIterator, KinesisShards, Shards, read_range
-from ctc.errors import ConfigError, DataLoss
+from ctc.aws.shards import RANGE_BYTES, Entry, KinesisShards, Shards, Span, lost, read_range
+from ctc.errors import ConfigError
+from ctc.model import from_us
 from ctc.settings import Settings
+from ctc.spark.shelf import Shelf
 
 SCHEMA = "data binary, streamName string, partitionKey string, shardId string, sequenceNumber string, approximateArrivalTimestamp timestamp"
 ARROW = pa.schema(
@@ -38,6 +41,8 @@ ARROW = pa.schema(
 Place = dict[str, Any]  # {"seq": str, "at": int, "closed": bool}
 Offset = dict[str, Place]
 START: Place = {"seq": "", "at": 0, "closed": False}
+TOUCH_US = 3_600_000_000
+HELD_MAX = 32 << 20  # a task's description may have 128 MB in all (spark.rpc.message.maxSize)
 
 
 class KinesisDataSource(DataSource):
@@ -77,48 +82,19 @@ class Range(InputPartition):
         self.shard, self.after, self.end, self.held = shard, after, end, held
 
 
-class _Shelf:
-    """One shard's records read ahead: those behind `after`, until a batch that starts later releases them."""
-
-    def __init__(self, after: str) -> None:
-        self.after = after
-        self.entries: list[Entry] = []
-        self.iterator: str | None = None
-        self.drained = False
-
-    @property
-    def last(self) -> str:
-        return self.entries[-1].sequence_number if self.entries else self.after
-
-    def release(self, until: str) -> bool:
-        """Drop what lies at or before `until`; False when the shelf does not reach that far back."""
-        if until == self.after:
-            return True
-        for index, entry in enumerate(self.entries):
-            if entry.sequence_number == until:
-                del self.entries[: index + 1]
-                self.after = until
-                return True
-        return False
-
-    def upto(self, end: str) -> list[Entry] | None:
-        """The entries up to and with `end`, None when they are not all here."""
-        for index in range(len(self.entries) - 1, -1, -1):
-            if self.entries[index].sequence_number == end:
-                return self.entries[: index + 1]
-        return None
-
-
 class KinesisStreamReader(DataSourceStreamReader):
-    """Plans batches of whole records, at most `limit` bytes a shard, and hands them to the tasks as it read them."""
+    """Plans batches of whole records, `limit` bytes a shard (and the rest of a record), and hands them to the tasks as it read them.
+
+    Held at any time: the batch that is planned, and at most as much (and the rest of a page) of what comes after it.
+    """
 
     def __init__(self, connect: Callable[[], Shards], stream: str, limit: int) -> None:
         self._connect, self._stream, self._limit = connect, stream, limit
         self._shards: Shards | None = None
         self._first: Offset | None = None
         self._position: Offset | None = None
-        self._shelves: dict[str, _Shelf] = {}
-        self._checked = False
+        self._shelves: dict[str, Shelf] = {}
+        self._planned: tuple[Offset, Offset, list[InputPartition]] | None = None
 
     @property
     def shards(self) -> Shards:
@@ -137,29 +113,32 @@ class KinesisStreamReader(DataSourceStreamReader):
 
     def latestOffset(self, start: Offset | None = None, limit: Any = None) -> Offset:
         """The end of the next batch; its records have been read by then."""
-        position = start or self._position or self.initialOffset()
-        self._check_retention(position)
-        end = self._with_children(position)
+        span = self.shards.span()  # before anything is read: the tip may be stamped with its time
+        end = self._with_children(start or self._position or self.initialOffset())
+        self._check(end, span)
         for shard, place in end.items():
             if not place["closed"]:
-                end[shard] = self._advance(shard, place)
+                end[shard] = self._advance(shard, place, span)
         self._position = end
         return dict(sorted(end.items()))
 
     def partitions(self, start: Offset, end: Offset) -> list[InputPartition]:
-        """One task a shard that has new records; from the shelf, or after a restart from the stream."""
+        """One task a shard that has new records: handed over as it was read, or after a restart to be read from the stream."""
         self._position = end
-        ranges: list[InputPartition] = []
-        for shard, place in end.items():
-            after = start.get(shard, START)["seq"]
-            shelf = self._shelves.get(shard)
-            at_hand = shelf is not None and shelf.release(after)
-            if place["seq"] != after:
-                held = shelf.upto(place["seq"]) if shelf is not None and at_hand else None
-                ranges.append(Range(shard, after, place["seq"], self._ipc(shard, held) if held else None))
-        for shard in set(self._shelves) - set(end) - set(self._position):
-            del self._shelves[shard]
-        return ranges
+        if self._planned is not None and self._planned[:2] == (start, end):
+            return self._planned[2]
+        self._planned = None  # so that no more than two batches are held
+        ranges = [
+            self._range(shard, start.get(shard, START)["seq"], place["seq"])
+            for shard, place in end.items()
+            if place["seq"] != start.get(shard, START)["seq"]
+        ]
+        again = {item.shard: start.get(item.shard, START) for item in ranges if item.held is None}
+        if again:
+            self._check(again, self.shards.span())
+        self._shelves = {shard: shelf for shard, shelf in self._shelves.items() if shard in end}
+        self._planned = (start, end, list[InputPartition](ranges))
+        return self._planned[2]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Runs in a task: the range's records as Arrow."""
@@ -173,7 +152,7 @@ class KinesisStreamReader(DataSourceStreamReader):
         for entry in read_range(self.shards, partition.shard, partition.after, partition.end):
             entries.append(entry)
             size += len(entry.data)
-            if size >= 4 << 20:
+            if size >= RANGE_BYTES:
                 yield self._columns(partition.shard, entries)
                 entries, size = [], 0
         if entries:
@@ -183,63 +162,61 @@ class KinesisStreamReader(DataSourceStreamReader):
         """Nothing to tell Kinesis: the position is Spark's."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tasks get the reader without its client and shelves."""
-        return {**self.__dict__, "_shards": None, "_shelves": {}, "_position": None, "_first": None}
+        """Tasks get the reader without its client and what it holds."""
+        return {**self.__dict__, "_shards": None, "_shelves": {}, "_planned": None, "_position": None, "_first": None}
 
-    def _check_retention(self, position: Offset) -> None:
-        if self._checked:
-            return
-        self._checked = True
-        horizon = self.shards.horizon_us()
+    def _check(self, position: Offset, span: Span) -> None:
+        """Raise DataLoss where something may have gone between what was taken and what the stream still holds."""
         for shard, place in position.items():
-            if place["at"] and place["at"] < horizon and not place["closed"]:
-                raise DataLoss(
-                    f"{self._stream}/{shard}: the checkpoint stands at a record that arrived before the stream's retention began, so what "
-                    "came after it may be gone. Start with a new checkpoint, and load the range by the history job."
-                )
+            if not place["closed"] and 0 < place["at"] < span.since_us:
+                taken, held = from_us(place["at"]), from_us(span.since_us)
+                found = f"all that arrived until {taken:%F %T} was taken, and the stream holds what arrived since {held:%F %T}"
+                raise lost(f"{self._stream}/{shard}", place["seq"], found)
 
     def _with_children(self, position: Offset) -> Offset:
-        """The position with drained parents replaced by their children; a merge waits for both parents."""
+        """The position with drained parents replaced by their children; a merge waits for both parents.
+
+        A shard that was split has two children of one parent, one that was merged has one child of two: until they are
+        listed the parent stays. Raises DataLoss when parent and children have gone from the list.
+        """
         drained = {shard for shard, place in position.items() if place["closed"]}
         if not drained:
             return dict(position)
-        known = self.shards.list()
-        ids = {shard.id for shard in known}
-        children = {shard.id: shard.parents for shard in known if drained & set(shard.parents)}
-        ready = {child for child, parents in children.items() if all(parent in drained or parent not in ids for parent in parents)}
-        following = set(position) | ready
-        end = {}
-        for shard, place in position.items():
-            own = [child for child, parents in children.items() if shard in parents]
-            if shard not in drained or not own or not all(child in following for child in own):
-                end[shard] = place
-        return {**end, **{child: dict(START) for child in sorted(ready) if child not in position}}
-
-    def _advance(self, shard: str, place: Place) -> Place:
-        shelf = self._shelves.get(shard)
-        if shelf is None or shelf.last != place["seq"]:
-            shelf = self._shelves[shard] = _Shelf(place["seq"])
-        self._fill(shard, shelf)
-        if shelf.last == place["seq"]:
-            return {**place, "closed": shelf.drained}
-        return {"seq": shelf.last, "at": shelf.entries[-1].arrival_us, "closed": shelf.drained}
-
-    def _fill(self, shard: str, shelf: _Shelf) -> None:
-        """Read until the limit or the tip."""
-        size = 0
-        while size < self._limit and not shelf.drained:
-            if shelf.iterator is None:
-                shelf.iterator = self.shards.iterator(shard, shelf.last)
-            try:
-                page = self.shards.get(shelf.iterator)
-            except ExpiredIterator:
-                shelf.iterator = None
+        known = {shard.id: shard for shard in self.shards.list()}
+        end = dict(position)
+        for parent in sorted(drained):
+            own = [shard for shard in known.values() if parent in shard.parents]
+            if len(own) < 2 and not any(len(shard.parents) == 2 for shard in own):
+                if parent not in known:
+                    raise lost(f"{self._stream}/{parent}", position[parent]["seq"], "neither it nor its children are listed any more")
                 continue
-            shelf.entries += page.entries
-            size += sum(len(entry.data) for entry in page.entries)
-            shelf.iterator, shelf.drained = page.next, page.next is None
-            if page.behind_ms == 0:
-                return
+            others = {each for shard in own for each in shard.parents} - drained
+            if others & (set(position) | set(known)):
+                continue
+            del end[parent]
+            for shard in own:
+                taken = max(position[each]["at"] for each in shard.parents if each in position)
+                end[shard.id] = {**START, "at": taken}
+        return end
+
+    def _advance(self, shard: str, place: Place, span: Span) -> Place:
+        shelf = self._shelves.get(shard)
+        if shelf is None or shelf.after != place["seq"]:
+            shelf = self._shelves[shard] = Shelf(self.shards, shard, place["seq"])
+        shelf.fill(self._limit)
+        batch = shelf.cut(self._limit)
+        seq, at = (batch[-1].sequence_number, batch[-1].arrival_us) if batch else (place["seq"], place["at"])
+        if len(batch) < len(shelf.entries):
+            return {"seq": seq, "at": at, "closed": False}
+        if shelf.at_tip and span.now_us - at > TOUCH_US:
+            at = span.now_us  # a quiet shard must not look older than the retention: once an hour its offset moves on
+        return {"seq": seq, "at": at, "closed": shelf.cursor.drained}
+
+    def _range(self, shard: str, after: str, end: str) -> Range:
+        shelf = self._shelves.get(shard)
+        entries = shelf.take(end) if shelf is not None and shelf.after == after else None
+        small = entries is not None and sum(len(entry.data) for entry in entries) <= HELD_MAX
+        return Range(shard, after, end, self._ipc(shard, entries) if entries and small else None)
 
     def _ipc(self, shard: str, entries: list[Entry]) -> bytes:
         sink = pa.BufferOutputStream()
