@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,8 +48,6 @@ def sim(
     ctc sim --state /tmp/second --free-ports
         another session beside one that runs
     """
-    if math.isnan(rate):
-        raise ConfigError("--rate is a number from 0.01 to 1000")
     if report is not None:
         _refuse_report(report, exit)
     if resume and replay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from collections.abc import Callable
 from ctc.cli.alerts import newest
 from ctc.cli.options import FreePorts, Profile, Resume, State
 from ctc.cli.screen import Screen
-from ctc.errors import CtcError
-from ctc.processes import free_port
+from ctc.errors import ConfigError, CtcError
+from ctc.processes import HOST, free_port
 from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs, refuse_running
 from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
 
@@ -98,5 +99,16 @@ def refuse_taken_ports(settings: Settings, *, exchanges: bool) -> None:
     if settings.aws.emulator:
         names.append(("the emulator", settings.aws.emulator_port, "--free-ports"))
     if exchanges:
-        names += [(f"simulated {name}", int(venue.ws.rsplit(":", 1)[1]), "--free-ports") for name, venue in settings.exchanges.items()]
+        names += [(f"simulated {name}", _own_port(name, venue.ws), "--free-ports") for name, venue in settings.exchanges.items()]
     check_ports(settings, names)
+
+
+def _own_port(name: str, ws: str) -> int:
+    """The port of this machine that the simulator serves the exchange on. Raises ConfigError for any other URL."""
+    found = re.fullmatch(rf"ws://{re.escape(HOST)}:(\d+)/?", ws)
+    if found is None:
+        raise ConfigError(
+            f"exchanges.{name}.ws is {ws!r}, but simulated exchanges are served on ws://{HOST}:PORT: "
+            f"choose such a profile, or use `ctc live` for the real exchanges"
+        )
+    return int(found[1])
