@@ -193,6 +193,26 @@ def test_large_batch_is_left_to_the_tasks(monkeypatch: pytest.MonkeyPatch) -> No
     assert driver.taken == {"A": [b"%020d" % number for number in range(20)]}
 
 
+def test_initial_offset_stays_the_same() -> None:
+    stream = FakeStream(1)
+    reader = reader_of(stream)
+    first = dict(reader.initialOffset())
+    stream.split(stream.open[0])
+    stream._shards.pop("shardId-000000000000")
+    assert reader.initialOffset() == first
+
+
+def test_plan_that_starts_before_what_is_held_has_all_records() -> None:
+    stream = FakeStream(1)
+    reader = reader_of(stream)
+    start = reader.initialOffset()
+    stream.put("A", b"1")
+    reader.partitions(start, reader.latestOffset())
+    stream.put("A", b"2")
+    (only,) = reader.partitions(start, reader.latestOffset())
+    assert [row["data"] for batch in reader.read(only) for row in batch.to_pylist()] == [b"1", b"2"]
+
+
 def drain(driver: SparkDriver) -> None:
     idle = 0
     while idle < 3:
@@ -310,6 +330,18 @@ class TestLoss:
         stream.advance(1000)  # 2 is gone, 3 is not
         driver.restart()
         with pytest.raises(DataLoss, match="records behind"):
+            driver.trigger()
+
+    def test_children_that_were_not_read_in_time(self) -> None:
+        stream = FakeStream(1, retention_s=3600)
+        driver = self.fed(stream)
+        stream.split(stream.open[0])
+        driver.trigger()
+        stream.put("A", b"2")
+        stream.advance(3000)
+        driver.restart()
+        stream.advance(601)
+        with pytest.raises(DataLoss, match="records behind its beginning are gone"):
             driver.trigger()
 
     def test_end_that_is_gone(self) -> None:
