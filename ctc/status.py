@@ -24,13 +24,12 @@ def publish(state: Path, service: str, values: dict[str, Any]) -> None:
 
 
 def read(state: Path, service: str) -> dict[str, Any] | None:
-    """What the service published last, or None."""
+    """What the service published last; None when that is nothing, or not to be read (a full disk, an editor)."""
     path = state / "status" / f"{service}.json"
     try:
-        value: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    except FileNotFoundError:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
         return None
-    return value
 
 
 def read_all(state: Path) -> dict[str, dict[str, Any]]:

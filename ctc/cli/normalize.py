@@ -6,18 +6,21 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ctc.settings import load_profile
-from ctc.sources.files import Piece
-from ctc.sources.normalize import Account, Normalizer
-from ctc.sources.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from ctc.sources.files import Piece
+    from ctc.sources.normalize import Account, Normalizer
+    from ctc.sources.survey import Survey
 
 _BATCH = 256
 
@@ -44,6 +47,9 @@ def normalize(
     ctc normalize recordings/ > trades.ndjson
     ctc normalize BTCUSDT-trades-2024-08-08.zip | head
     """
+    from ctc.sources.normalize import Normalizer  # here, since `ctc --help` does without it
+    from ctc.sources.survey import survey
+
     console = Console(stderr=True)
     with _progress(console) as progress:
         looking = progress.add_task("looking", total=None)
@@ -82,6 +88,8 @@ def _write(normalizer: Normalizer, found: Survey, progress: Progress) -> bool:
 
 
 def _progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 

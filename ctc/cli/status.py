@@ -35,13 +35,14 @@ def show_status(state: Path, format: Format) -> None:
 
 
 def _row(name: str, values: dict[str, Any], up: bool) -> tuple[Any, ...]:
-    age = (datetime.now(UTC) - datetime.fromisoformat(values["written_at"])).total_seconds()
+    written = values.get("written_at")
+    age = (datetime.now(UTC) - datetime.fromisoformat(written)).total_seconds() if written else None
     return (
         name,
         str(values.get("phase") or values.get("state") or "running") if up else "stopped",
         values.get("trades", (values.get("totals") or {}).get("trades")),
         values.get("market_time") or values.get("clock"),
         values.get("batch"),
-        round(age, 1),
+        None if age is None else round(age, 1),
         values.get("trouble"),
     )

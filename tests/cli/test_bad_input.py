@@ -265,9 +265,9 @@ def test_fitting_java_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_missing_java_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_state(load_profile("sim"), tmp_path)
     monkeypatch.setattr(java, "java_home", lambda: str(tmp_path / "nowhere"))
+    opening = opened_session(load_profile("live"), tmp_path, print, resume=False)
     with pytest.raises(SetupError, match=r"can't be run.*`make setup`"):
-        with opened_session(load_profile("live"), tmp_path, print, resume=False):
-            pytest.fail("the session was opened")
+        opening.__enter__()
     assert (tmp_path / "settings.json").exists()
 
 
@@ -367,9 +367,9 @@ def test_stopped_session_answers_on_another_port_when_its_own_is_taken(ctc: Call
     killed.start()
     assert killed.pid is not None
     os.killpg(killed.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # until it has ended
     with pytest.raises(SessionError, match="the emulator died"):
-        while True:
-            killed.check()
+        killed.check()
     with pytest.raises(SessionError):
         killed.stop()
     assert "can't be resumed" in ctc("alerts", "--state", state).sentence()
