@@ -42,7 +42,7 @@ def run(
     free_ports: bool,
 ) -> None:
     """Run it; the options are those of `ctc sim`. Raises CtcError, or typer.Exit(1) when the scorecard is not all green."""
-    settings = load_state(state) if resume else _settings(profile, replay, free_ports)
+    settings = with_ports(load_state(state), free_ports, exchanges=True) if resume else _settings(profile, replay, free_ports)
     refuse_running(state)
     refuse_taken_ports(settings, exchanges=not replay)
     plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)

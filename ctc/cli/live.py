@@ -29,7 +29,7 @@ def live(
     CTC_WHALES__THRESHOLD=250000 ctc live
         the same with another threshold; any value of the profile is set so
     """
-    settings = load_state(state) if resume else with_ports(load_profile(profile), free_ports, exchanges=False)
+    settings = with_ports(load_state(state) if resume else load_profile(profile), free_ports, exchanges=False)
     refuse_running(state)
     refuse_taken_ports(settings, exchanges=False)
     screen = Screen(settings.session.title, state, urls(settings))

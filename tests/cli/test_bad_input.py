@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from command_line import Answer, Call, caller
 from ctc import java, settings
 from ctc.errors import SessionError, SetupError
 from ctc.java import require_java
-from ctc.processes import free_port, is_locked, locked
+from ctc.processes import free_port, is_locked, locked, queued
 from ctc.session import opened_session, reachable, running
 from ctc.settings import load_profile, save_state
 
@@ -293,6 +294,32 @@ def test_asking_whether_a_session_runs_does_not_disturb_one(tmp_path: Path) -> N
     with locked(tmp_path):
         assert running(tmp_path)
     assert not running(tmp_path)
+
+
+def test_calls_on_a_stopped_session_wait_for_each_other(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys\nfrom ctc.processes import queued\nprint('asking', flush=True)\n"
+        "with queued(pathlib.Path(sys.argv[1])): print((pathlib.Path(sys.argv[1]) / 'log').read_text(), flush=True)\n"
+    )
+    log = tmp_path / "log"
+    with queued(tmp_path):
+        log.write_text("too early")
+        waiting = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "asking\n"
+        assert not select.select([waiting.stdout], [], [], 0.2)[0]
+        log.write_text("after")
+    with waiting:
+        assert waiting.stdout.read() == "after\n"
+
+
+def test_resumed_session_may_take_other_ports(ctc: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_session(tmp_path / "folder")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("CTC_API__PORT", str(taken.getsockname()[1]))
+        save_state(load_profile("sim"), tmp_path / "folder")
+        assert "--free-ports" in ctc("sim", "--resume", "--state", "folder").sentence()
+        assert "plan.json is missing" in ctc("sim", "--resume", "--free-ports", "--state", "folder").sentence()
 
 
 def test_profile_without_an_emulator_needs_no_lock(tmp_path: Path) -> None:
