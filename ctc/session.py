@@ -133,15 +133,18 @@ def opened_session(settings: Settings, state: Path, say: Callable[[str], None], 
 
 
 def clear(state: Path) -> None:
-    """Remove what an earlier session left in the folder; nothing else that may lie there."""
-    for name in OWNED:
-        path = state / name
+    """Remove what an earlier session left in the folder. Raises SessionError when what lies there is not a session's."""
+    marker = state / "settings.json"
+    found = [path for path in (*(state / name for name in OWNED), *state.glob("tape*")) if path != marker and path.exists()]
+    if found and not marker.is_file():
+        names = ", ".join(path.name for path in found)
+        raise SessionError(f"{state} is no session's folder, but holds {names}: name a new folder with --state, or move that away")
+    for path in found:
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)
-    for path in state.glob("tape*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+            path.unlink()
+    marker.unlink(missing_ok=True)  # last: a folder that is half cleared is still a session's
 
 
 def check_ports(settings: Settings, names: Sequence[tuple[str, int, str]]) -> None:

@@ -19,7 +19,7 @@ from ctc import java, settings
 from ctc.errors import SessionError, SetupError
 from ctc.java import require_java
 from ctc.processes import free_port, is_locked, locked, queued
-from ctc.session import opened_session, reachable, running
+from ctc.session import clear, opened_session, reachable, running
 from ctc.settings import load_profile, save_state
 
 CTC = [sys.executable, "-c", "from ctc.cli.main import main; main()"]
@@ -270,6 +270,25 @@ def test_missing_java_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: p
     with pytest.raises(SetupError, match=r"can't be run.*`make setup`"):
         opening.__enter__()
     assert (tmp_path / "settings.json").exists()
+
+
+def test_folder_of_other_things_is_left_alone(ctc: Call, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "mine.log").write_text("precious")
+    answer = ctc("sim", "--state", tmp_path, "--free-ports")
+    assert answer.code == 1
+    assert "is no session's folder, but holds logs" in answer.err
+    assert (tmp_path / "logs" / "mine.log").read_text() == "precious"
+
+
+def test_clear_takes_a_sessions_things_only(tmp_path: Path) -> None:
+    save_state(load_profile("sim"), tmp_path)
+    for name in ("emulator/state", "logs", "tape-1"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("plan.json", "tape.zst", "mine.txt"):
+        (tmp_path / name).touch()
+    clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_no_java_at_all_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
