@@ -73,10 +73,11 @@ class LakeSink:
         run = run_id(batch)
         packed = batch.persist()
         try:
-            sides = packed.drop("trade_rows").toLocalIterator()
             beats: list[pa.Table] = []
             counts: dict[str, int] = {}
-            for row in sides:
+            # Collected, not iterated: an iterator would run the partitions one after the other. A row holds no trades here, only
+            # what is beside them: one row a symbol, and one more for each CHUNK of its trades.
+            for row in packed.drop("trade_rows").collect():
                 if row.heartbeat_rows:
                     beats.append(from_ipc(bytes(row.heartbeat_rows)))
                 if row.reject_rows:
@@ -126,7 +127,7 @@ class DetectSink:
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
-        rows = list(batch.toLocalIterator())
+        rows = batch.collect()  # one row a symbol
         outcomes = [decode_outcomes(bytes(row.outcomes)) for row in rows]
         alerts = [alert for each in outcomes for alert in each.alerts]
         bars = [bar for each in outcomes for bar in each.bars]
