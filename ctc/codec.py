@@ -90,18 +90,20 @@ def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Lin
     if not isinstance(value, dict):
         return Reject(category="malformed", reasons=("not a JSON object",), raw=raw)
     if "heartbeat" in value:
-        return _read_heartbeat(raw)
+        return _read_heartbeat(raw, symbols)
     missing = tuple(f"{name} is missing" for name in REQUIRED if value.get(name) is None)
     if missing:
         return Reject(category="incomplete", reasons=missing, raw=raw)
     return Reject(category="malformed", reasons=(trouble,), raw=raw)
 
 
-def _read_heartbeat(raw: bytes) -> Heartbeat | Reject:
+def _read_heartbeat(raw: bytes, symbols: frozenset[str] | None) -> Heartbeat | Reject:
     try:
         heartbeat = _HEARTBEAT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return Reject(category="malformed", reasons=(f"heartbeat: {error}",), raw=raw)
+    if symbols is not None and heartbeat.symbol not in symbols:  # it would move another symbol's clock
+        return Reject(category="invalid", reasons=("heartbeat: symbol is not in the allowed list",), raw=raw)
     if heartbeat.peg is not None and not _fits(heartbeat.peg):
         return Reject(category="invalid", reasons=("heartbeat: peg is not above zero, or does not fit decimal(38,18)",), raw=raw)
     if heartbeat.heartbeat.year not in _YEARS:

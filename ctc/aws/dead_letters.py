@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -38,9 +39,15 @@ class DeadLetters:
             }
             files[category, f"{arrival:%Y-%m-%d}"].append(msgspec.json.encode(letter))
         for (category, day), lines in sorted(files.items()):
-            name = f"dlq/{category}/dt={day}/{run}-{batch_id:09d}-{quote(symbol, safe='')}.ndjson"
+            name = f"dlq/{category}/dt={day}/{run}-{batch_id:09d}-{_file_name(symbol)}.ndjson"
             with translating(f"writing dead letters to s3://{self._bucket}/{name}", self._settings):
                 self._client.put_object(Bucket=self._bucket, Key=name, Body=b"\n".join(lines) + b"\n")
+
+
+def _file_name(symbol: str) -> str:
+    """Safe in a key; a partition key may have 256 letters of any kind, S3's keys have 1,024 bytes."""
+    quoted = quote(symbol, safe="")
+    return quoted if len(quoted) <= 100 else f"{quoted[:50]}-{sha256(symbol.encode()).hexdigest()[:16]}"
 
 
 def _fields(letter: dict[str, Any]) -> tuple[Any, ...]:
