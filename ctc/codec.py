@@ -15,7 +15,9 @@ import zstandard
 
 from ctc.model import EXACT, Heartbeat, Reject, Trade
 
-MAX_UNPACKED = 64 << 20
+# A producer's record unpacks to 1.3 MB at most; what is far beyond would cost a worker its memory.
+MAX_UNPACKED = 16 << 20
+MAX_LINES = 100_000
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRADES = msgspec.json.Decoder(Trade)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
@@ -41,9 +43,14 @@ def pack(lines: Iterable[bytes]) -> bytes:
 
 
 def unpack(data: bytes) -> bytes:
-    """A record's NDJSON; plain NDJSON is taken as it is. Raises ValueError when it can't be decompressed."""
-    if data[:4] != _MAGIC:
-        return data
+    """A record's NDJSON; plain NDJSON is taken as it is. Raises ValueError when it can't be decompressed, or is far too much."""
+    text = _decompress(data) if data[:4] == _MAGIC else data
+    if text.count(b"\n") > MAX_LINES:
+        raise ValueError(f"more than {MAX_LINES:,} lines in one record")
+    return text
+
+
+def _decompress(data: bytes) -> bytes:
     try:
         if zstandard.frame_content_size(data) > MAX_UNPACKED:  # max_output_size is for frames that don't say theirs
             raise ValueError(f"zstd: it would unpack to more than {MAX_UNPACKED} bytes")

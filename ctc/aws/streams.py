@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ctc.aws.clients import client, translating
@@ -14,8 +15,6 @@ def create_streams(settings: Settings) -> None:
     mode = {"ShardCount": settings.stream.shards} if settings.stream.shards else {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
     for name in (settings.stream.trades, settings.stream.dead_letters):
         with translating(f"creating the Kinesis stream {name}", settings):
-            try:
+            with suppress(kinesis.exceptions.ResourceInUseException):  # a session that is resumed; it may still be in the making
                 kinesis.create_stream(StreamName=name, **mode)
-            except kinesis.exceptions.ResourceInUseException:
-                continue  # a session that is resumed
             kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})

@@ -234,6 +234,8 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(100 << 20))
         b'{"a":"' + b"x" * 3_000_000 + b'"}',
         BOMB,
         BOMB[: len(BOMB) // 2],
+        zstandard.ZstdCompressor().compress(b"1\n" * (8 << 20)),
+        b"{}\n" * 300_000,
         b"\x28\xb5\x2f\xfd",
         zstandard.ZstdCompressor().compress(b"\xff\xfe\n{}"),
         b'{"price":1e400}',
@@ -241,7 +243,7 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(100 << 20))
         "\ud7ff\n{'single': 'quotes'}".encode(),
         b'{"symbol":"\\ud800"}',
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_poison_is_refused_and_its_neighbours_are_kept(data: bytes) -> None:
     good = encode_line(trade(1)), encode_line(trade(2))
