@@ -39,7 +39,7 @@ class Equality(msgspec.Struct, frozen=True, kw_only=True):
         if self.exact:
             return []
         head = (
-            f"{self.store}: {self.missing} alerts missing, {self.extra} extra, {self.doubled} doubled and {self.different} different "
+            f"{self.store}: {self.missing} rows missing, {self.extra} extra, {self.doubled} doubled and {self.different} different "
             f"from the reference's {self.expected}."
         )
         return [head, *self.first]

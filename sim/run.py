@@ -58,7 +58,7 @@ def run(
             watch(running, screen, until=lambda: False)
         elif watch(running, screen, until=_Done(running, screen)):
             screen.say("comparing with the reference")
-            found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replayed=plan is None)
+            found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replay)
     if exit:
         _conclude(found, report)
 
@@ -129,10 +129,7 @@ def _conclude(found: SessionReport | None, path: Path | None) -> None:
     if found is None:
         raise CtcError("the session was stopped before its end: there is no scorecard")
     Console(stderr=True).print(render(found.scorecard))
-    for each in found.windows:
-        for sentence in each.sentences():
-            typer.echo(sentence, err=True)
     if path is not None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    if not found.ok:
+    if not found.scorecard.ok:
         raise typer.Exit(1)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ctc.model import Alert
-from sim.compare import TradeCheck, compare_hot, compare_lake, newest
+from sim.compare import Equality, TradeCheck, compare_hot, compare_lake, newest
 from sim.reference import Result
 from sim.scorecard import Counts, Report, RuleScore, SizeScore, render
 from sim.truth import Seeded
@@ -31,12 +31,13 @@ def score(
     found_hot: Iterable[Alert],
     found_lake: Iterable[Mapping[str, Any]],
     trades: TradeCheck,
+    windows: Sequence[Equality] = (),
 ) -> Report:
     """Truth, the reference's results by symbol, DynamoDB's alerts, rows of `anomalies` and the trades' check as one report."""
     wanted = newest(alert for result in expected.values() for alert in result.alerts)
     hot = list(found_hot)
     rules = [_rule_score(rule, truth, wanted, hot) for rule in RULES]
-    equality = [compare_hot(wanted, hot), compare_lake(wanted, found_lake)]
+    equality = [compare_hot(wanted, hot), compare_lake(wanted, found_lake), *windows]
     problems = [*_missed(rules), *(line for each in equality for line in each.sentences()), *trades.sentences()]
     return Report(
         ok=not problems,
@@ -148,5 +149,6 @@ def _missed(rules: Iterable[RuleScore]) -> list[str]:
 
 def _praise(rules: Sequence[RuleScore], wanted: Mapping[str, Alert], trades: TradeCheck) -> str:
     due, got = sum(each.qualifying for each in rules), sum(each.detected for each in rules)
-    tape = f", and the {trades.lake} trades in the lake exactly the tape's" if trades.tape else ""
-    return f"{got} of {due} seeded anomalies that qualify were found; the {len(wanted)} alerts are exactly the reference's{tape}."
+    seeds = f"{got} of {due} seeded anomalies that qualify were found; the" if any(each.seeded for each in rules) else "The"
+    sent = f", and the {trades.lake} trades in the lake exactly those that were sent" if trades.tape else ""
+    return f"{seeds} {len(wanted)} alerts are exactly the reference's{sent}."

@@ -63,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdict: list[str]
     seeds: int
     rules: list[RuleScore]
-    equality: list[Equality]
+    equality: list[Equality]  # alerts in DynamoDB and in `anomalies`, bars, spreads
     trades: TradeCheck
     symbols: list[Counts]
 
@@ -72,8 +72,9 @@ def render(report: Report) -> RenderableType:
     """The report as tables and its verdict; fits 100 columns."""
     style = "bold green" if report.ok else "bold red"
     lines = [Text(line, style=style if index == 0 else "red", overflow="fold") for index, line in enumerate(report.verdict)]
+    seeds = [_detection(report), _sizes(report)] if report.seeds else []
     return Group(
-        _detection(report), _sizes(report), _equality(report), _logs(report), Text("ok" if report.ok else "failed", style=style), *lines
+        *seeds, _equality(report), _logs(report), Text("ok" if report.ok else "failed", style=style), *lines
     )  # fmt: skip
 
 
@@ -124,10 +125,10 @@ def _equality(report: Report) -> Table:
     table = _table("Exactly the same", "", 2, "store", "against", "expected", "held", "missing", "extra", "doubled", "different")
     for each in report.equality:
         counts = (each.expected, each.found, each.missing, each.extra, each.doubled, each.different)
-        table.add_row(each.store, "the reference's alerts", *map(str, counts))
+        table.add_row(each.store, "the reference", *map(str, counts))
     trades = report.trades
     counts = (trades.tape, trades.lake, trades.missing, trades.extra, trades.doubled, trades.different)
-    table.add_row("raw_trades", "the tape", *map(str, counts))
+    table.add_row("raw_trades", "what was sent", *map(str, counts))
     return table
 
 
