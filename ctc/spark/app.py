@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ctc import status
-from ctc.errors import StreamError
+from ctc.errors import DataLoss, StreamError
 from ctc.settings import Settings
 from ctc.spark.source import KinesisDataSource
 
@@ -30,6 +30,7 @@ log = logging.getLogger("ctc.spark")
 
 MAX_FAILURES = 8
 STOP_S = 20.0
+STAGGER_S = 15.0
 Sink = Callable[[DataFrame, int], None]
 
 
@@ -74,14 +75,18 @@ class StreamingApp:
         self._publish(query)
 
     def run(self, plans: list[QueryPlan]) -> None:
-        """Start the queries and keep them up until SIGTERM or `stop`."""
+        """Start the queries in their order and keep them up until SIGTERM or `stop`."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         self._plans = {plan.name: plan for plan in plans}
-        for plan in plans:
-            self._start(plan)
-        while not self._stop.wait(0.5):
-            for name in self._plans:
+        waiting = list(plans)
+        next_at = time.monotonic()
+        while not self._stop.wait(0.2):
+            # One after the other: the first query's first batch has the cold machine for itself.
+            if waiting and (time.monotonic() >= next_at or set(self._running) <= set(self._reports)):
+                next_at = time.monotonic() + STAGGER_S
+                self._start(waiting.pop(0))
+            for name in list(self._running):
                 self._keep_up(name)
         for query in self._running.values():
             self._stop_between_batches(query)
@@ -119,7 +124,7 @@ class StreamingApp:
         self._failures[name] = failures = self._failures.get(name, 0) + 1
         log.error("query %s failed (%d in a row): %s", name, failures, trouble)
         self._publish(name, trouble)
-        if failures >= MAX_FAILURES:
+        if failures >= MAX_FAILURES or DataLoss.__name__ in trouble:  # what is lost does not come back by trying again
             raise StreamError(f"the query {name} failed {failures} times in a row, last with: {trouble}")
         self._stop.wait(min(30.0, 0.5 * 2**failures))
         if not self._stop.is_set():

@@ -44,6 +44,9 @@ START: Place = {"seq": "", "at": 0, "closed": False}
 TOUCH_US = 3_600_000_000
 HELD_MAX = 32 << 20  # a task's description may have 128 MB in all (spark.rpc.message.maxSize)
 
+# A process' first batches are small and double, so that a cold engine with a backlog shows something soon.
+SLOW_START = 256 << 10
+
 
 class KinesisDataSource(DataSource):
     """Register with `spark.dataSource.register(KinesisDataSource)`."""
@@ -90,6 +93,7 @@ class KinesisStreamReader(DataSourceStreamReader):
 
     def __init__(self, connect: Callable[[], Shards], stream: str, limit: int) -> None:
         self._connect, self._stream, self._limit = connect, stream, limit
+        self._allowed = min(limit, SLOW_START)
         self._shards: Shards | None = None
         self._first: Offset | None = None
         self._position: Offset | None = None
@@ -120,6 +124,7 @@ class KinesisStreamReader(DataSourceStreamReader):
             if not place["closed"]:
                 end[shard] = self._advance(shard, place, span)
         self._position = end
+        self._allowed = min(self._limit, 2 * self._allowed)
         return dict(sorted(end.items()))
 
     def partitions(self, start: Offset, end: Offset) -> list[InputPartition]:
@@ -203,8 +208,8 @@ class KinesisStreamReader(DataSourceStreamReader):
         shelf = self._shelves.get(shard)
         if shelf is None or shelf.after != place["seq"]:
             shelf = self._shelves[shard] = Shelf(self.shards, shard, place["seq"])
-        shelf.fill(self._limit)
-        batch = shelf.cut(self._limit)
+        shelf.fill(self._allowed)
+        batch = shelf.cut(self._allowed)
         seq, at = (batch[-1].sequence_number, batch[-1].arrival_us) if batch else (place["seq"], place["at"])
         if len(batch) < len(shelf.entries):
             return {"seq": seq, "at": at, "closed": False}
