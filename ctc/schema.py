@@ -5,11 +5,13 @@ A column is (name, type, required); types are Spark's DDL words. Prices and amou
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 MONEY = "decimal(38,18)"
 RATIO = "decimal(38,8)"
 TIME = "timestamp"
+DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
 class Column(NamedTuple):

@@ -1,31 +1,20 @@
-"""`ctc.schema` as Iceberg and Arrow see it."""
+"""`ctc.schema` as Iceberg sees it."""
 
 from __future__ import annotations
 
-import re
-
-import pyarrow as pa
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import DayTransform, IdentityTransform
 from pyiceberg.types import BooleanType, DecimalType, IcebergType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
-from ctc.schema import Table
+from ctc.schema import DECIMAL, Table
 
-_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _ICEBERG: dict[str, IcebergType] = {
     "string": StringType(),
     "bigint": LongType(),
     "int": IntegerType(),
     "boolean": BooleanType(),
     "timestamp": TimestamptzType(),
-}
-_ARROW: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "bigint": pa.int64(),
-    "int": pa.int32(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
 
@@ -47,18 +36,7 @@ def partition_spec(table: Table) -> PartitionSpec:
     )
 
 
-def arrow_schema(table: Table) -> pa.Schema:
-    """What `TableAppender` takes: the table's columns in order, required ones not nullable."""
-    return pa.schema([pa.field(column.name, _arrow_type(column.type), nullable=not column.required) for column in table.columns])
-
-
 def _iceberg_type(word: str) -> IcebergType:
-    if found := _DECIMAL.fullmatch(word):
+    if found := DECIMAL.fullmatch(word):
         return DecimalType(int(found[1]), int(found[2]))
     return _ICEBERG[word]
-
-
-def _arrow_type(word: str) -> pa.DataType:
-    if found := _DECIMAL.fullmatch(word):
-        return pa.decimal128(int(found[1]), int(found[2]))
-    return _ARROW[word]

@@ -15,8 +15,9 @@ from pyiceberg.exceptions import (
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot, SnapshotLogEntry
 
+from ctc.arrow import arrow_schema
 from ctc.aws import clients
-from ctc.aws.columns import arrow_schema, iceberg_schema, partition_spec
+from ctc.aws.columns import iceberg_schema, partition_spec
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.errors import LakeError
 from ctc.schema import TABLES

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ctc.aws.columns import arrow_schema
+from ctc.arrow import arrow_schema
 from ctc.errors import LakeError
 from ctc.model import Alert, Bar, Spread
 from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
 
-from ctc.aws.columns import arrow_schema
+from ctc.arrow import arrow_schema
 from ctc.codec import read_record
 from ctc.model import EXACT, Heartbeat, Reject, Trade, to_us
 from ctc.quality.dedup import Deduplicator

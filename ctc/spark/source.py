@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
-from ctc.aws.shards import RANGE_BYTES, Entry, KinesisShards, Shards, Span, lost, read_range
+from ctc.aws.shards import RANGE_BYTES, Entry, Shards, Span, lost, read_range
 from ctc.errors import ConfigError
 from ctc.model import from_us
 from ctc.settings import Settings
@@ -74,6 +74,8 @@ class Connect:
         self._settings, self._stream = settings, stream
 
     def __call__(self) -> Shards:
+        from ctc.aws.kinesis_shards import KinesisShards  # late: see there
+
         return KinesisShards(self._settings, self._stream)
 
 

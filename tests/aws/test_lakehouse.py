@@ -13,8 +13,9 @@ from pyiceberg.table import Table as IcebergTable
 from pyspark.sql.pandas.types import from_arrow_type
 from samples_lake import alert, bar, minute, spread
 
+from ctc.arrow import arrow_schema
 from ctc.aws import lakehouse
-from ctc.aws.columns import arrow_schema, iceberg_schema, partition_spec
+from ctc.aws.columns import iceberg_schema, partition_spec
 from ctc.aws.lakehouse import TableAppender, create_tables, last_batch, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.errors import LakeError
 from ctc.schema import TABLES, Table

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from samples_lake import bar, minute, spread, trade_row
 
-from ctc.aws.columns import arrow_schema
+from ctc.arrow import arrow_schema
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_bars, rows_of_spreads
 from ctc.aws.query import LakeReader, check_read_only
 from ctc.cli.query import query, show

@@ -9,7 +9,8 @@ import pytest
 from fakes_shards import FakeStream
 
 from ctc.aws.clients import client
-from ctc.aws.shards import Cursor, Entry, ExpiredIterator, KinesisShards, Shards, read_range
+from ctc.aws.kinesis_shards import KinesisShards
+from ctc.aws.shards import Cursor, Entry, ExpiredIterator, Shards, read_range
 from ctc.aws.streams import create_streams
 from ctc.errors import DataLoss, StreamError
 from ctc.settings import Settings

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ctc.aws.shards import ExpiredIterator, KinesisShards
+from ctc.aws.kinesis_shards import KinesisShards
+from ctc.aws.shards import ExpiredIterator
 from ctc.errors import DataLoss, SetupError, StreamError
 from ctc.settings import load_profile
 

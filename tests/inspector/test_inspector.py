@@ -16,9 +16,9 @@ from samples_lake import alert, bar, minute, spread, trade_row
 from streamlit.testing.v1 import AppTest
 
 from ctc import status
+from ctc.arrow import arrow_schema
 from ctc.aws import hot
 from ctc.aws.alerts import DynamoAlerts
-from ctc.aws.columns import arrow_schema
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.model import Alert
 from ctc.schema import RAW_TRADES
