@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def publish(state: Path, service: str, values: dict[str, Any]) -> None:
     folder = state / "status"
     folder.mkdir(parents=True, exist_ok=True)
     body = {"service": service, "pid": os.getpid(), "written_at": datetime.now(UTC), **values}
-    scratch = folder / f".{service}.{os.getpid()}"
+    scratch = folder / f".{service}.{os.getpid()}.{threading.get_ident()}"
     scratch.write_bytes(msgspec.json.encode(body))
     scratch.replace(folder / f"{service}.json")
 
