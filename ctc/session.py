@@ -31,6 +31,7 @@ class Program(msgspec.Struct, frozen=True):
     name: str
     command: tuple[str, ...]
     ends: bool = False
+    again: tuple[str, ...] = ()  # what it is started with after it died, where that differs
 
 
 class Session:
@@ -74,7 +75,8 @@ class Session:
             if count > MAX_RESTARTS or code in (1, 2):
                 raise SessionError(f"{name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
             self.say(f"{name} ended with exit code {code}: starting it again")
-            self._children[name] = spawn(name, self._programs[name].command, self.state)
+            program = self._programs[name]
+            self._children[name] = spawn(name, program.again or program.command, self.state)
 
     def stop(self) -> None:
         """Stop everything: readers first, so that what they hold is written, the emulator last, so that it keeps its state."""

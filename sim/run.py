@@ -11,11 +11,11 @@ import msgspec
 import typer
 from rich.console import Console
 
-from ctc.cli.live import refuse_taken_ports, urls, watch, with_ports
+from ctc.cli.live import go_on, refuse_taken_ports, urls, watch, with_ports
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
 from ctc.exchanges import exchange
-from ctc.session import Program, Session, finals, inspector_program, opened_session, platform_programs, refuse_running, trouble
+from ctc.session import Program, Session, finals, opened_session, platform_programs, refuse_running, trouble
 from ctc.settings import Settings, load_profile, load_state
 from ctc.sources.survey import survey
 from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
@@ -52,10 +52,10 @@ def run(
         if plan is not None and not resume:
             save_plan(plan, running.state)
         running.prepare()
-        running.start(_programs(settings, plan, replay, speed, resume, exit))
+        running.start(_programs(plan, replay, speed, resume))
         screen.say("waiting for the first trades")
         if not exit:
-            watch(running, screen, until=lambda: False)
+            go_on(running, screen)
         elif watch(running, screen, until=_Done(running, screen)):
             screen.say("comparing with the reference")
             found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replay)
@@ -89,13 +89,14 @@ def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int
     return msgspec.structs.replace(plan, name=name) if name else plan
 
 
-def _programs(settings: Settings, plan: Plan | None, replay: list[Path], speed: str, resume: bool, to_end: bool) -> list[Program]:
+def _programs(plan: Plan | None, replay: list[Path], speed: str, resume: bool) -> list[Program]:
     if plan is None:
         paths = [str(path.resolve()) for path in replay]
-        return [*platform_programs(("--replay", *paths, "--speed", speed)), *([] if to_end else [inspector_program(settings)])]
-    market = Program("exchange", ("sim.exchange", *(["--resume"] if resume else [])))
+        return platform_programs(("--replay", *paths, "--speed", speed))
+    going_on = ("sim.exchange", "--resume")
+    market = Program("exchange", going_on if resume else ("sim.exchange",), again=going_on)
     until = ("--until", plan.end.isoformat()) if plan.end is not None else ()
-    return [market, *platform_programs(until), *([] if to_end else [inspector_program(settings)])]
+    return [market, *platform_programs(until)]
 
 
 class _Done:

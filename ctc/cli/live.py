@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from ctc import status
 from ctc.cli.alerts import newest
 from ctc.cli.options import FreePorts, Profile, Resume, State
 from ctc.cli.screen import Screen
@@ -35,8 +36,16 @@ def live(
     screen = Screen(settings.session.title, state, urls(settings))
     with screen, opened_session(settings, state, screen.say, resume=resume) as session:
         session.prepare()
-        session.start([*platform_programs(), inspector_program(settings)])
-        screen.say("live")
+        session.start(platform_programs())
+        screen.say("waiting for the first trades")
+        go_on(session, screen)
+
+
+def go_on(session: Session, screen: Screen) -> None:
+    """Run until Ctrl-C; the inspector joins when the first batch is through, so as not to hold that up."""
+    if watch(session, screen, until=lambda: "batch" in (status.read(session.state, "detect") or {})):
+        session.start([inspector_program(session.settings)])
+        screen.say("running")
         watch(session, screen, until=lambda: False)
 
 
