@@ -79,11 +79,11 @@ class Session:
             self._children[name] = spawn(name, program.again or program.command, self.state)
 
     def stop(self) -> None:
-        """Stop everything: readers first, so that what they hold is written, the emulator last, so that it keeps its state."""
+        """Stop everything in the order of the data, so that what one holds reaches the next, the emulator last: it keeps the state."""
         with ExitStack() as stack:
             if self._emulator is not None:
                 stack.callback(self._emulator.stop)
-            for name in ("exchange", "spark", "producer", "api", "inspector"):
+            for name in ("spark", "producer", "exchange", "api", "inspector"):  # stopped from the last to the first
                 if name in self._children:
                     stack.callback(self._stop_child, name)
 

@@ -1,0 +1,214 @@
+"""Whole sessions as users run them: the command line, the emulator, real Spark; simulated, recorded, and roughly treated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from recording_oracle import tape_of
+
+from ctc import status
+from ctc.aws.clients import client
+from ctc.codec import pack
+from ctc.settings import ROOT, load_state, machine
+
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+
+CTC = [sys.executable, "-c", "from ctc.cli.main import main; main()"]
+FIXTURES = ROOT / "tests" / "fixtures" / "realdata"
+WHALE = Decimal(100_000)
+DEADLINE_S = 600
+
+
+def ctc(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run([*CTC, *map(str, words)], capture_output=True, text=True, timeout=900, check=False)
+
+
+def rows(state: Path, sql: str) -> list[dict[str, Any]]:
+    """What `ctc query` answers; decimals exact."""
+    answer = ctc("query", sql, "--format", "json", "--state", state)
+    assert answer.returncode == 0, answer.stderr
+    return list(json.loads(answer.stdout, parse_float=Decimal))
+
+
+def until(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for a condition while the session lives."""
+    deadline, pause = time.monotonic() + DEADLINE_S, 0.2
+    while not condition():
+        code = process.poll()
+        assert code is None, f"the session ended with {code} before {what}:\n{log.read_text()[-3000:]}"
+        assert time.monotonic() < deadline, f"{what} did not happen:\n{log.read_text()[-3000:]}"
+        try:
+            process.wait(pause)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    """A session run to its end: its state, its report, what it said."""
+    folder = tmp_path_factory.mktemp("simulated")
+    state, report = folder / "state", folder / "report.json"
+    ran = ctc("sim", "--exit", "--minutes", "45", "--rate", "0.5", "--seed", "7", "--state", state, "--free-ports", "--report", report)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return state, json.loads(report.read_text()), ran.stderr
+
+
+def test_session_finds_what_was_seeded_and_says_exactly_what_the_reference_says(
+    simulated: tuple[Path, dict[str, Any], str],
+) -> None:
+    _, report, said = simulated
+    card = report["scorecard"]
+    assert card["ok"], card["verdict"]
+    assert report["simulated"] is True
+    assert sum(rule["qualifying"] for rule in card["rules"]) >= 5
+    assert all(rule["recall"] in (1, None) for rule in card["rules"])
+    assert {each["store"] for each in card["equality"]} == {"DynamoDB", "anomalies", "volume_aggregates", "spreads"}
+    assert all(each["expected"] == each["found"] > 0 for each in card["equality"])
+    assert card["trades"]["tape"] == card["trades"]["lake"] == report["tables"]["raw_trades"] > 10_000
+    assert report["timings"]["stream_arrival_to_dynamodb_s"]["count"] > 0
+    assert "Seeded against detected" in said
+
+
+def test_stopped_session_still_answers(simulated: tuple[Path, dict[str, Any], str]) -> None:
+    state, report, _ = simulated
+    listed = ctc("alerts", "--limit", "200", "--format", "json", "--state", state)
+    assert listed.returncode == 0, listed.stderr
+    assert len(json.loads(listed.stdout)) == min(200, report["scorecard"]["equality"][0]["found"])
+    assert rows(state, "select count(*) n from raw_trades") == [{"n": report["tables"]["raw_trades"]}]
+    unique = "select count(*) n from (select event_id from raw_trades group by event_id having count(*) > 1)"
+    assert rows(state, unique) == [{"n": 0}]
+    shown = ctc("status", "--format", "json", "--state", state)
+    assert {row["service"] for row in json.loads(shown.stdout)} >= {"producer", "lake", "detect", "exchange"}
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """The recordings of 2024-08-08 (excerpts where the whole ones are not at hand) through the platform."""
+    real = machine("CTC_REALDATA")
+    names = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
+    paths = [Path(real) / f"{name}.gz" if real else FIXTURES / f"{name}.excerpt.gz" for name in names]
+    state = tmp_path_factory.mktemp("replayed") / "state"
+    ran = ctc("sim", "--exit", *(word for path in paths for word in ("--replay", path)), "--state", state, "--free-ports")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return state, paths
+
+
+def test_replay_keeps_every_recorded_trade_once_with_exact_decimals(replayed: tuple[Path, list[Path]]) -> None:
+    state, paths = replayed
+    wanted = {
+        (space, number): (price, quantity, side, us)
+        for path in paths
+        for space, trades in tape_of(path).items()
+        for number, (price, quantity, side, us) in trades.items()
+    }
+    sql = """select exchange || '|' || market || '|' || native_symbol || '|' || kind as space, trade_id, price, quantity, quote_volume,
+             side, epoch_us(timestamp) us from raw_trades"""
+    found = rows(state, sql)
+    assert len(found) == len(wanted)
+    held = {(row["space"], row["trade_id"]): row for row in found}
+    assert {key: (row["price"], row["quantity"], row["side"], row["us"]) for key, row in held.items()} == wanted
+    assert all(row["quote_volume"] == Decimal(row["price"]) * Decimal(row["quantity"]) for row in found)
+
+
+def test_replay_finds_exactly_the_whales_that_the_files_hold(replayed: tuple[Path, list[Path]]) -> None:
+    state, paths = replayed
+    single: set[tuple[str, int]] = set()
+    bursts: dict[tuple[str, str, int], list[Decimal]] = defaultdict(list)
+    for path in paths:
+        for space, trades in tape_of(path).items():
+            native = space.split("|")[2]
+            for number, (price, quantity, side, us) in trades.items():
+                if price * quantity > WHALE:
+                    single.add((native, number))
+                bursts[native, side, us // 1000].append(price * quantity)
+    split = {(*key, sum(values)) for key, values in bursts.items() if len(values) > 1 and sum(values) > WHALE}
+    found = rows(
+        state,
+        """select rule, native_symbol, first_trade_id, side, epoch_ms(timestamp) ms, quote_volume from anomalies where type = 'whale'""",
+    )
+    assert {(row["native_symbol"], row["first_trade_id"]) for row in found if row["rule"] == "single"} == single
+    assert {(row["native_symbol"], row["side"], row["ms"], row["quote_volume"]) for row in found if row["rule"] == "split"} == split
+    assert len(found) == len(single) + len(split)
+
+
+def test_session_outlives_poison_a_killed_spark_and_a_restart(tmp_path: Path) -> None:
+    state, log = tmp_path / "state", tmp_path / "session.log"
+    with log.open("wb") as out:
+        session = subprocess.Popen(
+            [*CTC, "sim", "--rate", "0.2", "--state", str(state), "--free-ports"], stdout=out, stderr=out, start_new_session=True
+        )
+        try:
+            until(lambda: _batch(state, "lake") >= 0 and _batch(state, "detect") >= 1, "the first batches", session, log)
+            settings = load_state(state)
+            alerts = httpx.get(f"http://127.0.0.1:{settings.api.port}/alerts", timeout=60, trust_env=False).json()
+            assert alerts["count"] == len(alerts["alerts"]) > 0
+
+            second = ctc("sim", "--state", state, "--free-ports")
+            assert second.returncode == 1
+            assert "already runs" in second.stderr
+            assert "Traceback" not in second.stderr
+
+            poison = [
+                b"",
+                b"\x28\xb5\x2f\xfdnot zstd",
+                b"\xff\xfe{",
+                b'{"price": null}\nnull\n[]',
+                pack([b'{"heartbeat": 7}', b"x" * 100_000]),
+            ]
+            entries = [{"Data": data or b"\n", "PartitionKey": key} for data in poison for key in ("BTC-USDT", "NO-SUCH")]
+            client("kinesis", settings).put_records(StreamName=settings.stream.trades, Records=entries)
+            until(lambda: (_totals(state, "lake").get("rejects") or 0) >= 10, "the rejects", session, log)
+            found = client("s3", settings).list_objects_v2(Bucket=settings.lake.raw_bucket, Prefix="dlq/")
+            assert {item["Key"].split("/")[1] for item in found["Contents"]} >= {"malformed", "incomplete"}
+
+            before = status.read(state, "detect") or {}
+            os.kill(before["pid"], signal.SIGKILL)
+            until(
+                lambda: (status.read(state, "detect") or {})["pid"] != before["pid"] and _batch(state, "detect") > before["batch"],
+                "a batch after the kill",
+                session,
+                log,
+            )
+        finally:
+            session.send_signal(signal.SIGINT)
+            assert session.wait(180) == 0, log.read_text()[-3000:]
+
+    clock = (status.read(state, "detect") or {})["clock"]
+    with log.open("wb") as out:
+        resumed = subprocess.Popen([*CTC, "sim", "--resume", "--state", str(state)], stdout=out, stderr=out)
+    try:
+        until(lambda: ((status.read(state, "detect") or {}).get("clock") or "") > clock, "the clock to go on", resumed, log)
+    finally:
+        resumed.send_signal(signal.SIGINT)
+        assert resumed.wait(180) == 0, log.read_text()[-3000:]
+    markets = rows(
+        state,
+        """select native_symbol, count(*) held, count(distinct trade_id) ids, max(trade_id) - min(trade_id) + 1 span
+           from raw_trades group by exchange, native_symbol""",
+    )
+    assert len(markets) == 7
+    assert all(row["held"] == row["ids"] == row["span"] for row in markets), markets
+    twice = "select count(*) n from (select alert_id from anomalies group by alert_id having count(*) > 1)"
+    assert rows(state, twice) == [{"n": 0}]
+
+
+def _batch(state: Path, query: str) -> int:
+    found = (status.read(state, query) or {}).get("batch")
+    return -1 if found is None else int(found)
+
+
+def _totals(state: Path, query: str) -> dict[str, int]:
+    return dict((status.read(state, query) or {}).get("totals") or {})
