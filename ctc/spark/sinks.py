@@ -28,6 +28,7 @@ from ctc.spark.lake import from_ipc, trades_of
 from ctc.spark.session import CATALOG
 
 Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
+MAX_SHOWN = 200  # latencies of one batch in a status file: a catch-up has thousands
 
 
 def run_id(batch: DataFrame) -> str:
@@ -43,9 +44,11 @@ class Latencies:
     def __init__(self, kept: int = 5_000) -> None:
         self._seconds: deque[float] = deque(maxlen=kept)
 
-    def add(self, arrivals_us: Iterable[int], now_us: int) -> None:
-        """Note arrivals whose alerts have just been written."""
-        self._seconds.extend((now_us - arrival) / 1e6 for arrival in arrivals_us)
+    def add(self, arrivals_us: Iterable[int], now_us: int) -> list[float]:
+        """Note arrivals whose alerts have just been written, and return what they took."""
+        seconds = [round((now_us - arrival) / 1e6, 3) for arrival in arrivals_us]
+        self._seconds.extend(seconds)
+        return seconds
 
     def summary(self) -> dict[str, float | int] | None:
         """Count, p50, p95, p99 and max in seconds; None before the first."""
@@ -133,7 +136,7 @@ class DetectSink:
         bars = [bar for each in outcomes for bar in each.bars]
         spreads = [spread for each in outcomes for spread in each.spreads]
         self._alerts.put(alerts)
-        self._latencies.add((at for row in rows for at in row.fired_us), time.time_ns() // 1000)
+        latencies = self._latencies.add((at for row in rows for at in row.fired_us), time.time_ns() // 1000)
         self._metrics.put([each.snapshot for each in outcomes], bars, spreads)
         for table, columns in (
             (ANOMALIES, rows_of_alerts([alert for alert in alerts if alert.final])),
@@ -150,6 +153,7 @@ class DetectSink:
             "detect",
             {
                 "batch": batch_id,
+                "last": {"alerts": len(alerts), "latency_s": latencies[:MAX_SHOWN]},
                 "totals": self._totals,
                 "clock": min((each.clock for each in snapshots if each.clock), default=None),
                 "final": sorted(each.symbol for each in snapshots if each.final),
