@@ -35,16 +35,20 @@ Sink = Callable[[DataFrame, int], None]
 
 
 class QueryPlan(msgspec.Struct, frozen=True):
-    """A query by name: how its batches are made from records, what takes them, how often (seconds)."""
+    """A query by name: how its batches are made from records, what takes them, how often (seconds).
+
+    `first_bytes` a shard bound its first batch (doubling from there) where something is to be seen soon.
+    """
 
     name: str
     stream: str
     transform: Callable[[DataFrame], DataFrame]
     sink: Sink
     every_s: int
+    first_bytes: int | None = None
 
 
-def read_records(spark: SparkSession, settings: Settings, stream: str) -> DataFrame:
+def read_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
     """The stream's records as the configured source gives them."""
     spark.dataSource.register(KinesisDataSource)
     return (
@@ -52,6 +56,7 @@ def read_records(spark: SparkSession, settings: Settings, stream: str) -> DataFr
         .option("settings", msgspec.json.encode(settings).decode())
         .option("kinesis.streamName", stream)
         .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
+        .option("kinesis.firstMaxBytesPerShard", str(first_bytes or settings.spark.max_bytes_per_shard))
         .load()
     )
 
@@ -104,7 +109,7 @@ class StreamingApp:
         query.stop()
 
     def _start(self, plan: QueryPlan) -> None:
-        records = read_records(self._spark, self._settings, plan.stream)
+        records = read_records(self._spark, self._settings, plan.stream, plan.first_bytes)
         self._running[plan.name] = (
             plan.transform(records)
             .writeStream.queryName(plan.name)

@@ -42,4 +42,5 @@ def detect_plan(app: StreamingApp, settings: Settings, detectors: frozenset[str]
         lambda records: outcomes_of(records, settings, detectors),
         DetectSink(settings, alerts, metrics, app.report),
         settings.spark.detect_trigger_s,
+        first_bytes=256 << 10,
     )

@@ -3,7 +3,8 @@
 Columns: data binary, streamName string, partitionKey string, shardId string, sequenceNumber string,
 approximateArrivalTimestamp timestamp (those of the JVM connector, so that it can take this one's place).
 
-Options: `settings` (the session's settings as JSON), `kinesis.streamName`, `kinesis.maxBytesPerShard`.
+Options: `settings` (the session's settings as JSON), `kinesis.streamName`, `kinesis.maxBytesPerShard`,
+`kinesis.firstMaxBytesPerShard` (of a process' first batch; it doubles from there: a cold engine with a backlog shows something soon).
 
 An offset is {shard: {"seq", "at", "closed"}}: the last sequence number taken; the microsecond up to which all that arrived
 was taken (that record's arrival, or a later moment at which there was no more); whether the shard is closed and drained.
@@ -44,9 +45,6 @@ START: Place = {"seq": "", "at": 0, "closed": False}
 TOUCH_US = 3_600_000_000
 HELD_MAX = 32 << 20  # a task's description may have 128 MB in all (spark.rpc.message.maxSize)
 
-# A process' first batches are small and double, so that a cold engine with a backlog shows something soon.
-SLOW_START = 256 << 10
-
 
 class KinesisDataSource(DataSource):
     """Register with `spark.dataSource.register(KinesisDataSource)`."""
@@ -64,7 +62,8 @@ class KinesisDataSource(DataSource):
             raise ConfigError("the kinesis source needs the option kinesis.streamName")
         settings = msgspec.json.decode(self.options["settings"], type=Settings)
         limit = int(self.options.get("kinesis.maxbytespershard") or self.options.get("kinesis.maxBytesPerShard") or 8 << 20)
-        return KinesisStreamReader(Connect(settings, stream), stream, limit)
+        first = self.options.get("kinesis.firstmaxbytespershard") or self.options.get("kinesis.firstMaxBytesPerShard")
+        return KinesisStreamReader(Connect(settings, stream), stream, limit, int(first) if first else None)
 
 
 class Connect:
@@ -93,9 +92,9 @@ class KinesisStreamReader(DataSourceStreamReader):
     Held at any time: the batch that is planned, and at most as much (and the rest of a page) of what comes after it.
     """
 
-    def __init__(self, connect: Callable[[], Shards], stream: str, limit: int) -> None:
+    def __init__(self, connect: Callable[[], Shards], stream: str, limit: int, first: int | None = None) -> None:
         self._connect, self._stream, self._limit = connect, stream, limit
-        self._allowed = min(limit, SLOW_START)
+        self._allowed = min(limit, first or limit)
         self._shards: Shards | None = None
         self._first: Offset | None = None
         self._position: Offset | None = None
