@@ -195,7 +195,12 @@ def make_archive() -> None:
     """Record the classes that Spark loads; sessions start sooner with it."""
     ARCHIVE.unlink(missing_ok=True)
     machine = {**os.environ, "JAVA_HOME": str(JAVA), "PYSPARK_PYTHON": str(VENV / "bin" / "python")}
-    run([VENV / "bin" / "python", "-m", "ctc.spark.archive", ARCHIVE], "is there 1 GB of memory and of disk?", quiet=True, environment=machine)
+    run(
+        [VENV / "bin" / "python", "-m", "ctc.spark.archive", ARCHIVE],
+        "is there 1 GB of memory and of disk?",
+        quiet=True,
+        environment=machine,
+    )
 
 
 def text(*names: str | Path) -> str:

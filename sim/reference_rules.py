@@ -109,11 +109,7 @@ class Whales(Rule):
             }
             # one trade's price as the exchange said it, not a rounded ratio
             numbers = {**self._numbers([trade]), "price": trade.price}
-            self.alerts.append(
-                make_alert(
-                    "whale.single", trade.exchange, self.symbol, key, **said, **numbers
-                )
-            )
+            self.alerts.append(make_alert("whale.single", trade.exchange, self.symbol, key, **said, **numbers))
         if self.closed((ms + 1) * 1000, event.clock):
             return
         group = (ms, trade.exchange, trade.native_symbol, trade.side)
@@ -122,10 +118,7 @@ class Whales(Rule):
             self._fire(group, detected, lineage(event))
 
     def _crosses(self, trades: list[Trade]) -> bool:
-        return (
-            len(trades) >= 2
-            and sum(trade.quote_volume for trade in trades) > self.threshold
-        )
+        return len(trades) >= 2 and sum(trade.quote_volume for trade in trades) > self.threshold
 
     def _fire(self, group: GroupKey, detected: datetime, where: dict[str, Any]) -> None:
         ms, exchange, native, side = group
@@ -153,19 +146,13 @@ class Whales(Rule):
         self.alerts.append(alert)
 
     def close(self, event: Counted) -> None:
-        ripe = sorted(
-            group
-            for group in self.groups
-            if self.closed((group[0] + 1) * 1000, event.clock)
-        )
+        ripe = sorted(group for group in self.groups if self.closed((group[0] + 1) * 1000, event.clock))
         for group in ripe:
             trades = self.groups.pop(group)
             early = self.fired.pop(group, None)
             if early is not None:
                 numbers = self._numbers(trades)
-                self.alerts.append(
-                    msgspec.structs.replace(early, revision=1, final=True, **numbers)
-                )
+                self.alerts.append(msgspec.structs.replace(early, revision=1, final=True, **numbers))
 
     def _numbers(self, trades: list[Trade]) -> dict[str, Any]:
         quantity = sum((trade.quantity for trade in trades), Decimal(0))
@@ -199,35 +186,20 @@ class Spreads(Rule):
 
     def trade(self, event: Taken) -> None:
         window = event.us // self.width
-        if self.symbol != self.settings.session.peg_symbol and not self.closed(
-            (window + 1) * self.width, event.clock
-        ):
+        if self.symbol != self.settings.session.peg_symbol and not self.closed((window + 1) * self.width, event.clock):
             self.windows[window].append(event.trade)
 
     def close(self, event: Counted) -> None:
         for window in sorted(self.windows):
             if self.closed((window + 1) * self.width, event.clock):
-                self._close_window(
-                    window, self.windows.pop(window), from_us(event.clock)
-                )
+                self._close_window(window, self.windows.pop(window), from_us(event.clock))
 
-    def _close_window(
-        self, window: int, trades: list[Trade], detected: datetime
-    ) -> None:
-        sides = {
-            name: [trade for trade in trades if trade.exchange == name]
-            for name in ("binance", "coinbase")
-        }
+    def _close_window(self, window: int, trades: list[Trade], detected: datetime) -> None:
+        sides = {name: [trade for trade in trades if trade.exchange == name] for name in ("binance", "coinbase")}
         if not all(sides.values()):
             return
-        quantity = {
-            name: sum((trade.quantity for trade in side), Decimal(0))
-            for name, side in sides.items()
-        }
-        quote = {
-            name: sum((trade.quote_volume for trade in side), Decimal(0))
-            for name, side in sides.items()
-        }
+        quantity = {name: sum((trade.quantity for trade in side), Decimal(0)) for name, side in sides.items()}
+        quote = {name: sum((trade.quote_volume for trade in side), Decimal(0)) for name, side in sides.items()}
         b, c = (quote[name] / quantity[name] for name in ("binance", "coinbase"))
         end = (window + 1) * self.width
         peg = next((peg for us, peg in reversed(self.pegs) if us <= end), None)
@@ -238,9 +210,7 @@ class Spreads(Rule):
             binance_vwap=rounded(b),
             coinbase_vwap=rounded(c),
             spread_pct=rounded((b - c) / c * 100),
-            adjusted_spread_pct=None
-            if peg is None
-            else rounded((b * peg - c) / c * 100),
+            adjusted_spread_pct=None if peg is None else rounded((b * peg - c) / c * 100),
             peg=peg,
             binance_quantity=quantity["binance"],
             coinbase_quantity=quantity["coinbase"],
@@ -264,6 +234,4 @@ class Spreads(Rule):
             if value is not None and abs(value) > limit:
                 level = severity(self.rules.severity, abs(value))
                 fields = {**said, **measured, "severity": level, "cause": cause}
-                self.alerts.append(
-                    make_alert(rule, "binance-coinbase", self.symbol, key, **fields)
-                )
+                self.alerts.append(make_alert(rule, "binance-coinbase", self.symbol, key, **fields))

@@ -98,20 +98,12 @@ class Volume(Rule):
             "volume.z": self.rules.z_threshold,
             "volume.robust": self.rules.robust_threshold,
         }
-        self.windows: dict[
-            tuple[int, str], _Window
-        ] = {}  # open ones that have a trade, by (minute, exchange)
+        self.windows: dict[tuple[int, str], _Window] = {}  # open ones that have a trade, by (minute, exchange)
         self.up: dict[tuple[int, str], bool] = {}  # marks of open minutes
         self.first_up: dict[str, int] = {}
-        self.complete: dict[
-            tuple[int, str], Decimal
-        ] = {}  # quote volume of complete closed bars
-        self.baselines: dict[
-            tuple[int, str], _Baseline
-        ] = {}  # only saves time: a frozen one doesn't change
-        self.robust_bars: dict[str, list[int]] = defaultdict(
-            list
-        )  # minutes that raised volume.robust
+        self.complete: dict[tuple[int, str], Decimal] = {}  # quote volume of complete closed bars
+        self.baselines: dict[tuple[int, str], _Baseline] = {}  # only saves time: a frozen one doesn't change
+        self.robust_bars: dict[str, list[int]] = defaultdict(list)  # minutes that raised volume.robust
         self.bars: list[Bar] = []
         self.late = 0
 
@@ -144,19 +136,13 @@ class Volume(Rule):
     def close(self, event: Counted) -> None:
         """Close minute after minute; after each, test the next one's windows if that froze their baseline."""
         clock = event.clock
-        closing = {
-            key
-            for key in self.windows.keys() | self.up.keys()
-            if self.closed((key[0] + 1) * MINUTE, clock)
-        }
+        closing = {key for key in self.windows.keys() | self.up.keys() if self.closed((key[0] + 1) * MINUTE, clock)}
         freezing = {
             (minute, exchange)
             for minute, exchange in self.windows
             if self._frozen(minute, clock) and not self._frozen(minute, event.before)
         }
-        for minute in sorted(
-            {minute for minute, _ in closing} | {minute - 1 for minute, _ in freezing}
-        ):
+        for minute in sorted({minute for minute, _ in closing} | {minute - 1 for minute, _ in freezing}):
             for _, exchange in sorted(key for key in closing if key[0] == minute):
                 self._close_bar(minute, exchange, clock)
             for _, exchange in sorted(key for key in freezing if key[0] == minute + 1):
@@ -165,50 +151,33 @@ class Volume(Rule):
     def _baseline(self, minute: int, exchange: str) -> _Baseline:
         if (minute, exchange) not in self.baselines:
             before = range(minute - self.rules.baseline_bars, minute)
-            quotes = [
-                self.complete[(one, exchange)]
-                for one in before
-                if (one, exchange) in self.complete
-            ]
+            quotes = [self.complete[(one, exchange)] for one in before if (one, exchange) in self.complete]
             self.baselines[(minute, exchange)] = baseline(quotes, self.rules.min_bars)
         return self.baselines[(minute, exchange)]
 
     def _cooling(self, minute: int, exchange: str) -> bool:
-        return any(
-            0 < (minute - bar) * 60 <= self.rules.robust_cooldown_s
-            for bar in self.robust_bars[exchange]
-        )
+        return any(0 < (minute - bar) * 60 <= self.rules.robust_cooldown_s for bar in self.robust_bars[exchange])
 
     def _held_back(self, rule: str, minute: int, exchange: str) -> bool:
         """The cooldown of `volume.robust` after an alert of an earlier bar."""
         bars, cooldown = self.robust_bars[exchange], self.rules.robust_cooldown_s
-        return rule == "volume.robust" and any(
-            bar < minute and (minute - bar) * 60 <= cooldown for bar in bars
-        )
+        return rule == "volume.robust" and any(bar < minute and (minute - bar) * 60 <= cooldown for bar in bars)
 
-    def _test(
-        self, minute: int, exchange: str, clock: int, where: dict[str, Any]
-    ) -> None:
+    def _test(self, minute: int, exchange: str, clock: int, where: dict[str, Any]) -> None:
         """Raise the spikes that this bar has come to, each once."""
         window = self.windows[(minute, exchange)]
         if len(window.fired) == len(self.thresholds):
             return
         for rule, score in self._scores(minute, exchange, window).items():
             crossed = score is not None and score > self.thresholds[rule]
-            if (
-                crossed
-                and rule not in window.fired
-                and not self._held_back(rule, minute, exchange)
-            ):
+            if crossed and rule not in window.fired and not self._held_back(rule, minute, exchange):
                 said = {
                     "revision": 0,
                     "final": False,
                     "event_time": from_us(window.newest),
                     **where,
                 }
-                window.fired[rule] = self._raise(
-                    rule, minute, exchange, window, clock, said
-                )
+                window.fired[rule] = self._raise(rule, minute, exchange, window, clock, said)
 
     def _close_bar(self, minute: int, exchange: str, clock: int) -> None:
         """Complete its spikes, raise its droughts, emit it; then it may serve as a baseline."""
@@ -237,9 +206,7 @@ class Volume(Rule):
                 self._raise(rule, minute, exchange, window, clock, said)
         self._emit(minute, exchange, window, complete)
 
-    def _emit(
-        self, minute: int, exchange: str, window: _Window, complete: bool
-    ) -> None:
+    def _emit(self, minute: int, exchange: str, window: _Window, complete: bool) -> None:
         base, scores = (
             self._baseline(minute, exchange),
             self._scores(minute, exchange, window),
@@ -263,9 +230,7 @@ class Volume(Rule):
         if complete:
             self.complete[(minute, exchange)] = window.quote
 
-    def _scores(
-        self, minute: int, exchange: str, window: _Window
-    ) -> dict[str, Decimal | None]:
+    def _scores(self, minute: int, exchange: str, window: _Window) -> dict[str, Decimal | None]:
         base = self._baseline(minute, exchange)
         return {
             "volume.z": z_score(window.quote, base),
@@ -292,9 +257,7 @@ class Volume(Rule):
             self.robust_bars[exchange].append(minute)
         return alert
 
-    def _numbers(
-        self, rule: str, minute: int, exchange: str, window: _Window
-    ) -> dict[str, Any]:
+    def _numbers(self, rule: str, minute: int, exchange: str, window: _Window) -> dict[str, Any]:
         base, scores = (
             self._baseline(minute, exchange),
             self._scores(minute, exchange, window),

@@ -57,9 +57,7 @@ class _Space:
     lost: list[Range] = field(default_factory=list)
     lowest: int | None = None
     need: int | None = None
-    checked: int | None = (
-        None  # every id from base to here is seen or lost (only saves time)
-    )
+    checked: int | None = None  # every id from base to here is seen or lost (only saves time)
 
     @property
     def base(self) -> int:
@@ -106,14 +104,10 @@ class _Space:
         return found
 
     def _lost_until(self, trade_id: int) -> int | None:
-        return next(
-            (last for first, last in self.lost if first <= trade_id <= last), None
-        )
+        return next((last for first, last in self.lost if first <= trade_id <= last), None)
 
 
-def timeline(
-    log: Iterable[tuple[Position, Trade | Heartbeat | Reject]], settings: Settings
-) -> Timeline:
+def timeline(log: Iterable[tuple[Position, Trade | Heartbeat | Reject]], settings: Settings) -> Timeline:
     """Unique trades and counting heartbeats of one symbol's log, in the order in which they take effect."""
     walk = _Walk(settings.folds.hole_patience_s * SECOND)
     for position, line in sorted(log, key=lambda entry: entry[0]):
