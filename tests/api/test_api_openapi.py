@@ -63,7 +63,8 @@ def _check(schema: dict[str, Any], value: Any, schemas: dict[str, Any], where: s
         schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
     if "anyOf" in schema:
         schema = {"type": "null"} if value is None else next(each for each in schema["anyOf"] if each.get("type") != "null")
-        return _check(schema, value, schemas, where)
+        _check(schema, value, schemas, where)
+        return
     kinds: dict[str, Any] = {
         "object": dict,
         "array": list,
