@@ -84,7 +84,7 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The only thing that moves a fold's clock: one a second per symbol and producer (DESIGN, Folds 2).
+    """The only thing that moves a fold's clock: one a second per symbol and producer (docs/FOLDS.md).
 
     `peg` is the last USDT-USD price the producer had seen, in USD per USDT. `final` marks a session's last one.
     """

@@ -23,6 +23,7 @@ from sim.report import SessionReport, build_report
 from sim.scorecard import render
 
 CATCH_UP = timedelta(minutes=75)
+LAKE_TRIGGER_S = 3
 SILENCE_S = 240.0  # without a batch, a session that runs to its end is given up
 
 
@@ -43,6 +44,8 @@ def run(
 ) -> None:
     """Run it; the options are those of `ctc sim`. Raises CtcError, or typer.Exit(1) when the scorecard is not all green."""
     settings = with_ports(load_state(state), free_ports, exchanges=True) if resume else _settings(profile, replay, free_ports)
+    if exit:  # nobody watches: the lake need not wait for larger batches
+        settings = msgspec.structs.replace(settings, spark=msgspec.structs.replace(settings.spark, lake_trigger_s=LAKE_TRIGGER_S))
     refuse_running(state)
     refuse_taken_ports(settings, exchanges=not replay)
     plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)

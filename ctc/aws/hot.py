@@ -2,7 +2,7 @@
 
 `alerts`: key `alert_id`; indexes `by_time`, `by_symbol`, `by_type`, each a bucket of time (an hour) and the sort key
 `detected` (`detected_at#alert_id`). `metrics`: key `symbol` (the partition) and `item`. Every partition and index bucket
-holds an hour at most, since a Query on the emulator costs with what the bucket holds (DESIGN, Facts). Items are whole
+holds an hour at most, since a Query on the emulator costs with what the bucket holds. Items are whole
 documents (`doc`, JSON with exact numbers) beside their keys: DynamoDB's own numbers end at 38 digits.
 """
 

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from ctc.settings import ROOT, Settings
 
-# Spark 4.1 is the newest with an Iceberg runtime, and what emr-spark-8.1.0 runs (DESIGN.md).
+# Spark 4.1 is the newest with an Iceberg runtime, and what emr-spark-8.1.0 runs.
 PACKAGES = (
     "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0",
     "org.apache.iceberg:iceberg-aws-bundle:1.11.0",

@@ -8,7 +8,7 @@ Options: `settings` (the session's settings as JSON), `kinesis.streamName`, `kin
 
 An offset is {shard: {"seq", "at", "closed"}}: the last sequence number taken; the microsecond up to which all that arrived
 was taken (that record's arrival, or a later moment at which there was no more); whether the shard is closed and drained.
-What Spark calls, and in which order, was measured on 4.1.1 (DESIGN.md): a restart begins with `partitions(end, end)`, may
+What Spark calls, and in which order, was measured on 4.1.1: a restart begins with `partitions(end, end)`, may
 plan an uncommitted batch again with nothing cached, and may plan one batch twice.
 """
 
