@@ -1,6 +1,7 @@
 """The `detect` query: one stateful operator, keyed by symbol, hosting the detectors' folds (docs/FOLDS.md).
 
-It is fed whole packed records, not trades: handing a trade over costs more than folding it (docs/adr/0002-packed-arrow-rows.md). Rows leave at
+It is fed whole packed records, not trades: handing a trade over costs more than folding it
+(docs/adr/0002-packed-arrow-rows.md). Rows leave at
 once (output mode update, no timers); the folds keep time by the log's heartbeats alone.
 """
 
