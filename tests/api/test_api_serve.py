@@ -23,6 +23,7 @@ from ctc.api.__main__ import build, listen
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.hot import create_tables
 from ctc.errors import SetupError
+from ctc.processes import free_port
 from ctc.settings import Settings, child_environment, save_state
 
 DEADLINE_S = 60
@@ -44,7 +45,7 @@ def _await_url(state: Path, process: subprocess.Popen[bytes]) -> str:
 def test_served_process_answers_from_the_sessions_tables(emulator: Settings, tmp_path: Path) -> None:
     create_tables(emulator)
     DynamoAlerts(emulator).put([an_alert(1)])
-    save_state(msgspec.structs.replace(emulator, api=msgspec.structs.replace(emulator.api, port=0)), tmp_path)
+    save_state(msgspec.structs.replace(emulator, api=msgspec.structs.replace(emulator.api, port=free_port())), tmp_path)
     process = subprocess.Popen([sys.executable, "-m", "ctc.api"], env=child_environment(tmp_path))
     try:
         url = _await_url(tmp_path, process)
