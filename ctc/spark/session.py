@@ -15,6 +15,7 @@ PACKAGES = (
     "org.apache.iceberg:iceberg-aws-bundle:1.11.0",
 )
 CATALOG = "lake"
+FILE_MANAGER = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 IVY = ROOT / ".tools" / "ivy"
 # Made by `make setup` (ctc.spark.archive).
 ARCHIVE = ROOT / ".tools" / "spark.jsa"
@@ -72,6 +73,8 @@ def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> di
         "spark.master": settings.spark.master,
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.bindAddress": "127.0.0.1",
+        # The default one asks the file system for links by forking `readlink`, several times for every file of a checkpoint.
+        "spark.sql.streaming.checkpointFileManagerClass": FILE_MANAGER,
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
