@@ -86,11 +86,14 @@ def score(
     report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the scorecard as JSON here, too.")] = None,
     profile: Profile = "sim",
 ) -> None:
-    """Score the detectors on simulated days: what was planted against what they find, and why to believe it.
+    """Score the detectors on simulated days: planted against found.
 
-    No Spark, no emulator: the market's frames go through the real readers, codec and folds (in random pieces), and
-    every alert is compared with a second, independent computation. Exit code 0 only if all is equal and nothing
-    that qualifies was missed. A simulated market: it says nothing about real ones.
+    No Spark, no emulator: the market's frames go through the real readers,
+    codec and folds, in random pieces, and every alert is compared with a
+    second, independent computation. Exit code 0 only if all is equal and
+    nothing that qualifies was missed.
+
+    Simulated: it says nothing about real markets.
 
     \b
     ctc score
