@@ -15,8 +15,9 @@ from pathlib import Path
 from pyspark.sql.functions import lit, struct, to_json
 
 from ctc.errors import CtcError
+from ctc.java import require_java
 from ctc.session import reachable
-from ctc.settings import session_state
+from ctc.settings import become_child, session_state
 from ctc.spark.batch import FOUND, Span, outcomes_of, rows_of
 from ctc.spark.session import build_session
 
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(state: Path, span: Span, out: Path | None) -> None:
+    become_child(state)
+    require_java()
     with reachable(state) as settings:
         spark = build_session(settings, "ctc-batch", state)
         outcomes = outcomes_of(spark, settings, span).persist()

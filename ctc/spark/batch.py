@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any, Literal
 
@@ -102,18 +103,18 @@ def _read(spark: SparkSession, settings: Settings, table: Table, span: Span) -> 
 
 def folder(settings: Settings, detectors: frozenset[str]) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
     """A function from sorted lines (symbol, place, trade or beat) to rows of `OUTCOMES`; holds one batch and one fold at a time."""
+    return partial(_fold, settings, detectors)  # a task gets it by name: a nested function would drag this module's decoders along
 
-    def fold_all(batches: Batches) -> Iterator[pa.RecordBatch]:
-        fold: SymbolFold | None = None
-        current = ""
-        for batch in batches:
-            for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
-                if fold is None or symbol != current:
-                    fold, current = SymbolFold(symbol, settings, detectors), symbol
-                said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), _line(row)) for row in rows])
-                yield pa.RecordBatch.from_pydict({"symbol": [symbol], "outcomes": [_ENCODE(said)]})
 
-    return fold_all
+def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> Iterator[pa.RecordBatch]:
+    fold: SymbolFold | None = None
+    current = ""
+    for batch in batches:
+        for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
+            if fold is None or symbol != current:
+                fold, current = SymbolFold(symbol, settings, detectors), symbol
+            said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), _line(row)) for row in rows])
+            yield pa.RecordBatch.from_pydict({"symbol": [symbol], "outcomes": [_ENCODE(said)]})
 
 
 def _line(row: dict[str, Any]) -> Line:
@@ -133,13 +134,13 @@ def _line(row: dict[str, Any]) -> Line:
 
 def finder(table: Table, span: Span) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
     """A function from packed outcomes to the table's rows that the span asks for; of alerts the final ones, as in the lake."""
+    return partial(_find, table, span)
 
-    def find_all(batches: Batches) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for blob in batch.column(0):
-                yield from _columns(table, _DECODE(blob.as_buffer()), span).to_batches()
 
-    return find_all
+def _find(table: Table, span: Span, batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for blob in batch.column(0):
+            yield from _columns(table, _DECODE(blob.as_buffer()), span).to_batches()
 
 
 def _columns(table: Table, outcomes: Outcomes, span: Span) -> pa.Table:

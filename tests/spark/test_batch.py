@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, logs, small_settings
+from pyspark import cloudpickle
 
 from ctc.arrow import arrow_schema
 from ctc.codec import Line
@@ -135,3 +136,8 @@ def test_batch_span_holds_its_start_and_not_its_end(minutes: int) -> None:
     assert span.holds(moment) is (minutes > 0)
     assert not span.holds(moment + timedelta(minutes=minutes))
     assert not span.holds(moment - timedelta(microseconds=1))
+
+
+def test_batch_functions_reach_a_task_by_name() -> None:
+    for function in (folder(SMALL, ALL_DETECTORS), finder(ANOMALIES, Span())):
+        assert len(cloudpickle.dumps(function)) < 10_000
