@@ -41,6 +41,7 @@ def _run(state: Path, span: Span, out: Path | None) -> None:
     require_java()
     with reachable(state) as settings:
         spark = build_session(settings, "ctc-batch", state)
+        spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")  # not the INT96 of old, which has no zone
         outcomes = outcomes_of(spark, settings, span).persist()
         for table in FOUND:
             rows = rows_of(outcomes, table, span)
