@@ -119,7 +119,7 @@ class _Records:
         self._number = 49_000_000_000_000_000_000_000
         self._done: list[Record] = []
 
-    def add(self, key: str, line: bytes) -> None:
+    def add(self, key: str, line: bytes, beat_us: int = -1) -> None:
         if key != self._symbol:
             return
         self._lines.append(line)
