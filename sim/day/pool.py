@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing.queues import Queue
 from queue import Empty
 
@@ -21,16 +23,33 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
         return [run_symbol(job, settings, tell) for job in chosen]
     context = multiprocessing.get_context("spawn")
     told: Queue[int] = context.Queue()
-    # A process that ends with its job gives back its memory, and its peak is that job's.
-    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
-    futures = [pool.submit(_work, job, settings) for job in chosen]
+    with _interrupts_held():
+        # A process that ends with its job gives back its memory, and its peak is that job's.
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
+        futures = [pool.submit(_work, job, settings) for job in chosen]
     try:
         _watch(futures, told, tell)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            worker.terminate()  # a job takes a minute: nobody who has pressed Ctrl-C waits for it
         raise
-    pool.shutdown()
+    finally:
+        pool.shutdown()
     return [future.result() for future in futures]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block; processes and threads that begin in it, and theirs, never see it.
+
+    A terminal sends it to the whole group: a worker that it met would say so with a traceback. The parent ends the workers.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(told: Queue[int]) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -30,3 +36,25 @@ def test_score_writes_the_report_the_plot_and_json(
     assert max(map(len, answer.out.splitlines())) <= 100
     assert "What the PRD asks for" in answer.out
     assert all(bar.holds for bar in said.bars)
+
+
+def test_score_ends_quietly_on_ctrl_c_and_leaves_no_process() -> None:
+    command = [sys.executable, "-c", "from ctc.cli.main import main; main()", "score", "--minutes", "10000", "--jobs", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True) as running:
+        deadline = time.monotonic() + 60
+        while len(group(running.pid)) < 4:  # the command, the pool's tracker and two workers
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        said, _ = running.communicate(timeout=60)
+    assert (running.returncode, said) == (130, "")
+    assert group(running.pid) == []
+
+
+def group(leader: int) -> list[int]:
+    """The processes of a group that still run."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split() for line in listed.splitlines())
+    return [int(pid) for pid, pgid, state in rows if int(pgid) == leader and not state.startswith("Z")]
