@@ -71,7 +71,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
     trades = options.trades or (60_000 if quick else 600_000)
     known: dict[str, Callable[[], list[Row]]] = {
         "frames": lambda: frames(20_000 if quick else 100_000),
-        "score": lambda: score(_say, 30 if quick else 100),
+        "score": lambda: score(_say, *((2, 30) if quick else (10, 100))),
         "drain": lambda: drain(state, _say, other, trades),
         "sustained": lambda: sustained(state, _say, other, 2 if quick else 20),
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),

@@ -13,15 +13,14 @@ from sim.day.card import DayReport, RuleDay, day_report
 from sim.day.pool import run_all
 from sim.day.symbol import Job
 
-SEEDS = range(1, 11)
 PERCENT = 100
 
 
-def score(say: Callable[[str], None], minutes: int) -> list[Row]:
-    """Ten seeds of so many market minutes, every symbol of the profile. Raises CtcError when the scorecard is not all green."""
+def score(say: Callable[[str], None], seeds: int, minutes: int) -> list[Row]:
+    """Seeds from 1 on, of so many market minutes, every symbol of the profile. Raises CtcError when the scorecard is not all green."""
     settings = load_profile("sim")
-    jobs = [Job(seed, symbol, minutes, 1.0) for seed in SEEDS for symbol in settings.session.symbols]
-    say(f"{len(SEEDS)} seeds, {minutes} market minutes each")
+    jobs = [Job(seed, symbol, minutes, 1.0) for seed in range(1, seeds + 1) for symbol in settings.session.symbols]
+    say(f"{seeds} seeds, {minutes} market minutes each")
     began = time.monotonic()
     report = day_report(run_all(jobs, settings, os.cpu_count() or 1, lambda _: None), settings)
     taken = time.monotonic() - began
