@@ -22,6 +22,9 @@ from ctc.spark.batch import FOUND, Span, outcomes_of, rows_of
 from ctc.spark.session import build_session
 
 
+MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"  # Spark's own form has milliseconds
+
+
 def main(arguments: list[str] | None = None) -> int:
     """0 when all was said, else the error's code with one sentence."""
     options = _options(arguments)
@@ -48,7 +51,7 @@ def _run(state: Path, span: Span, out: Path | None) -> None:
             if out is not None:
                 rows.coalesce(1).write.mode("overwrite").parquet(str(out / table.name))
                 continue
-            line = to_json(struct(lit(table.name).alias("table"), "*")).alias("line")
+            line = to_json(struct(lit(table.name).alias("table"), "*"), {"timestampFormat": MOMENT}).alias("line")
             for row in rows.select(line).toLocalIterator():
                 sys.stdout.write(row.line + "\n")
         spark.stop()

@@ -88,11 +88,12 @@ def _heartbeats(spark: SparkSession, settings: Settings, span: Span) -> DataFram
 
 def _read(spark: SparkSession, settings: Settings, table: Table, span: Span) -> DataFrame:
     name = f"{CATALOG}.{settings.lake.database}.{table.name}"
-    travel = "" if span.as_of is None else f" timestamp as of '{span.as_of.isoformat()}'"
+    moment = "" if span.as_of is None else span.as_of.isoformat()
     try:
-        rows = spark.sql(f"select * from {name}{travel}")  # noqa: S608 - our own names
+        rows = spark.sql(f"select * from {name}" + (f" timestamp as of '{moment}'" if moment else ""))  # noqa: S608 - our own names
     except PySparkException as error:
-        raise LakeError(f"{table.name} can't be read{travel}: {str(error).splitlines()[0]}") from error
+        when = f" as of {moment}" if moment else ""
+        raise LakeError(f"{table.name} can't be read{when}: {str(error).splitlines()[0]}; name another state folder or moment") from error
     rows = rows.where(F.col("symbol").isin(*(span.symbols or settings.session.symbols)))
     if span.since is not None:
         rows = rows.where(F.col("timestamp") >= F.lit(span.since - WARM_UP))
