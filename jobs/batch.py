@@ -21,7 +21,6 @@ from ctc.settings import become_child, session_state
 from ctc.spark.batch import FOUND, Span, outcomes_of, rows_of
 from ctc.spark.session import build_session
 
-
 MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"  # Spark's own form has milliseconds
 
 
