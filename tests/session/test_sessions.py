@@ -193,8 +193,10 @@ def test_batch_over_the_lake_says_exactly_what_the_stream_and_the_reference_say(
             ),
         ]
         assert [line for check in checks for line in check.sentences()] == []
-        assert all(check.expected for check in checks[:2]), name
-    assert batch["anomalies"].num_rows > 0
+        alerts_due, bars_due, spreads_due = (check.expected for check in checks)
+        assert bars_due, name
+        assert (alerts_due and spreads_due) or name == "replayed", "the recordings are of one venue; their excerpts, of 13 s, have no whale"
+        assert alerts_due or not machine("CTC_REALDATA")
 
 
 def sorted_rows(table: pa.Table, key: str) -> list[dict[str, Any]]:
