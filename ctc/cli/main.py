@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ctc.cli.alerts import alerts
+from ctc.cli.dlq import dlq
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import Format, State
@@ -39,13 +40,14 @@ def command_line() -> typer.Typer:
         app.command(name=point.name)(point.load())
     for command in (live, alerts, query, status, normalize):
         app.command()(command)
+    app.add_typer(dlq, name="dlq")
     return app
 
 
 def query(
     sql: Annotated[
         str,
-        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads."),
+        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, quality."),
     ],
     format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",
     state: State = DEFAULT_STATE,

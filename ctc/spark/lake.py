@@ -20,14 +20,17 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
 from ctc.model import EXACT, Heartbeat, Reject, Trade, to_us
+from ctc.quality.counts import Tallies, Tally
 from ctc.quality.dedup import Deduplicator
+from ctc.quality.letters import Refused, symbol_of
+from ctc.quality.rules import DUPLICATE, INCONSISTENT, LATE
 from ctc.schema import HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
-    "symbol string, trades long, duplicates long, late long, inconsistent long, heartbeats long, rejects long, final boolean, "
-    "clock_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary"
+    "symbol string, trades long, duplicates long, late long, inconsistent long, flagged long, heartbeats long, rejects long, "
+    "final boolean, clock_us long, arrived_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary, tallies binary"
 )
 CHUNK = 20_000  # trades a packed row at most
 TRADES_ARROW = arrow_schema(RAW_TRADES)
@@ -48,19 +51,6 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A dead letter: the reasons, the bytes (base64) and where they stood in the log."""
-
-    category: str
-    reasons: tuple[str, ...]
-    raw: bytes
-    key: str
-    shard: str
-    sequence_number: str
-    position: int
-    arrival_us: int
-
-
 class LakeFold:
     """Decodes and deduplicates one symbol's records in log order; the same decisions as `detect`, by the same code."""
 
@@ -68,6 +58,7 @@ class LakeFold:
         self._symbol = symbol
         allowed = settings.session.symbols
         self._symbols = frozenset({symbol} if symbol in allowed else ())
+        self._label = symbol_of(symbol, allowed)
         patience = settings.folds.hole_patience_s
         self._dedup = Deduplicator.load(symbol, patience, state) if state else Deduplicator(symbol, patience)
         self._late_us = settings.quality.late_after_s * 1_000_000
@@ -83,42 +74,79 @@ class LakeFold:
         kept: list[Placed] = []
         beats: list[Placed] = []
         refused: list[Refused] = []
+        tallies, spans = Tallies(), Spans()
         before = self._dedup.state.duplicates
         for shard, sequence_number, data, arrival_us in records:
+            twice, letters = self._dedup.state.duplicates, len(refused)
             for line_number, line in enumerate(read_record(data, self._symbols)):
                 if isinstance(line, Reject):
-                    refused.append(
-                        Refused(line.category, line.reasons, line.raw, self._symbol, shard, sequence_number, line_number, arrival_us)
-                    )
+                    place = (self._symbol, shard, sequence_number, line_number, arrival_us)
+                    refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
                 elif self._dedup.feed(line):
                     kept.append(Placed(line, shard, sequence_number, line_number))
                 elif isinstance(line, Heartbeat):
                     beats.append(Placed(line, shard, sequence_number, line_number))
+            tally = tallies.of(self._label, arrival_us)
+            tally.broke(DUPLICATE, self._dedup.state.duplicates - twice)
+            for letter in refused[letters:]:
+                tally.refuse(letter)
+            spans.end(tally, len(kept))
         self._dedup.gaps.clear()  # detect declares them; here they only keep the clock moving
         duplicates = self._dedup.state.duplicates - before
+        arrived_us = max((record[3] for record in records), default=None)
         for start in range(0, len(kept), CHUNK) or (0,):
-            first = start == 0
-            yield self._packed(kept[start : start + CHUNK], beats if first else [], refused if first else [], duplicates if first else 0)
+            part = kept[start : start + CHUNK]
+            columns = trade_columns(part, self._late_us, self._tolerance) if part else None
+            late, inconsistent, flagged = spans.flag(columns, start) if columns is not None else (0, 0, 0)
+            yield Row(
+                symbol=self._symbol,
+                trades=len(part),
+                duplicates=duplicates,
+                late=late,
+                inconsistent=inconsistent,
+                flagged=flagged,
+                heartbeats=len(beats),
+                rejects=len(refused),
+                final=any(beat.line.final for beat in beats),
+                clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
+                arrived_us=arrived_us,
+                trade_rows=to_ipc(columns) if columns is not None else None,
+                heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
+                reject_rows=msgspec.msgpack.encode(refused) if refused else None,
+                tallies=msgspec.msgpack.encode(tallies.listed()) if start + CHUNK >= len(kept) else None,
+            )
+            beats, refused, duplicates = [], [], 0  # the first row has them
 
-    def _packed(self, kept: list[Placed], beats: list[Placed], refused: list[Refused], twice: int) -> Row:
-        late, inconsistent, columns = 0, 0, None
-        if kept:
-            columns = trade_columns(kept, self._late_us, self._tolerance)
-            late, inconsistent = (columns.column(name).true_count for name in ("is_late", "is_inconsistent"))
-        return Row(
-            symbol=self._symbol,
-            trades=len(kept),
-            duplicates=twice,
-            late=late,
-            inconsistent=inconsistent,
-            heartbeats=len(beats),
-            rejects=len(refused),
-            final=any(beat.line.final for beat in beats),
-            clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
-            trade_rows=to_ipc(columns) if columns is not None else None,
-            heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
-            reject_rows=msgspec.msgpack.encode(refused) if refused else None,
-        )
+
+class Spans:
+    """Which of the kept trades arrived in which minute, as runs of them: flags are then counted by slices, not by trades."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[Tally, int, int]] = []
+
+    def end(self, tally: Tally, kept: int) -> None:
+        """The trades since the last call, up to the `kept`th, belong to the tally."""
+        start = self._runs[-1][2] if self._runs else 0
+        if self._runs and self._runs[-1][0] is tally:
+            start = self._runs.pop()[1]
+        self._runs.append((tally, start, kept))
+
+    def flag(self, columns: pa.RecordBatch, start: int) -> tuple[int, int, int]:
+        """Count the rows that begin with the `start`th trade in their tallies; late, inconsistent and flagged ones of all."""
+        late, inconsistent = columns.column("is_late"), columns.column("is_inconsistent")
+        counts = (late.true_count, inconsistent.true_count)
+        flagged = pc.or_(late, inconsistent)
+        for tally, first, end in self._runs:
+            low, high = max(first, start) - start, min(end, start + columns.num_rows) - start
+            if high <= low:
+                continue
+            tally.kept += high - low
+            tally.passed += high - low
+            if any(counts):
+                tally.broke(LATE, late.slice(low, high - low).true_count)
+                tally.broke(INCONSISTENT, inconsistent.slice(low, high - low).true_count)
+                tally.passed -= flagged.slice(low, high - low).true_count
+        return *counts, flagged.true_count
 
 
 def trade_columns(kept: list[Placed], late_us: int, tolerance: Decimal) -> pa.RecordBatch:
