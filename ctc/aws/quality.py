@@ -92,8 +92,8 @@ class DynamoQuality:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(symbol)"}
         if held is not None:
             condition = {
-                "ConditionExpression": "#run = :run AND batch = :batch",
-                "ExpressionAttributeNames": {"#run": "run"},
+                "ConditionExpression": "#run = :run AND #batch = :batch",
+                "ExpressionAttributeNames": {"#run": "run", "#batch": "batch"},
                 "ExpressionAttributeValues": {":run": held["run"], ":batch": held["batch"]},
             }
         expires: dict[str, Any] = {TTL: {"N": str(expiry(self._wall(), self._settings))}}

@@ -111,7 +111,7 @@ def show(
 
 @dlq.command()
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id; without any, all that match.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Letters by id; without any, all that match.")] = None,
     category: CategoryOption = None,
     reason: ReasonOption = None,
     day: DayOption = None,

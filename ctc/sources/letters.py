@@ -34,7 +34,7 @@ class Reader:
         """The trades that can be read of a letter now. Heartbeats are not sent again: their time has passed."""
         found, refused, others = (self._frame if letter.source == "frames" else self._lines)(letter)
         if found:
-            left = f", {len(refused)} lines are still refused" if refused else ""
+            left = f", {len(refused)} more still refused" if refused else ""
             return Again(letter, found, f"{len(found)} trade{'s' * (len(found) > 1)}{left}")
         return Again(letter, (), f"still refused: {'; '.join(refused)}" if refused else others)
 
