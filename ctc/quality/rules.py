@@ -89,5 +89,5 @@ def table() -> str:
 
 def _does(rule: Rule) -> str:
     if rule.category:
-        return f"goes to `dlq/{rule.category}/`"
+        return f"is refused: `{rule.category}`"
     return "is flagged, and stays" if rule.action == "flag" else "is dropped, and counted"
