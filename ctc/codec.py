@@ -21,6 +21,7 @@ from ctc.quality.rules import category_of
 # A producer's record unpacks to 1.3 MB at most; what is far beyond would cost a worker its memory.
 MAX_UNPACKED = 16 << 20
 MAX_LINES = 100_000
+MAX_REASON = 300  # characters: msgspec repeats a wrong value, which may be the whole line
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRADES = msgspec.json.Decoder(Trade)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
@@ -90,7 +91,7 @@ def _split(text: bytes) -> Iterator[bytes]:
 
 def _refused(faults: Iterable[Fault], raw: bytes) -> Reject:
     rules, reasons = zip(*faults, strict=True)
-    return Reject(category=category_of(rules), reasons=reasons, raw=raw, rules=rules)
+    return Reject(category=category_of(rules), reasons=tuple(reason[:MAX_REASON] for reason in reasons), raw=raw, rules=rules)
 
 
 def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:

@@ -28,13 +28,23 @@ class Backlog(Generic[Item]):
 
     def offer(self, item: Item) -> None:
         """Send what waits and then this; raises nothing of ours, it says in the log and in `trouble` what failed."""
+        self.add(item)
+        self.drain()
+
+    def add(self, item: Item) -> None:
+        """Let an item wait for the next `drain`, which another thread may call."""
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
         self._waiting.append(item)
+
+    def drain(self) -> None:
+        """Send what waits, up to the first that fails."""
         try:
             while self._waiting:
-                self._send(self._waiting[0])
-                self._waiting.popleft()
+                item = self._waiting[0]
+                self._send(item)
+                if self._waiting and self._waiting[0] is item:  # else it was dropped meanwhile
+                    self._waiting.popleft()
             self.trouble = None
         except CtcError as error:
             if self.trouble is None:

@@ -70,13 +70,22 @@ class QualitySink:
         self._published: Backlog[Callable[[], Totals]] = Backlog(f"{query}: publishing quality", lambda totals: published.publish(totals()))
         # A thread of its own: nobody waits for CloudWatch, nor for Spark's word of what it observed.
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="quality")
+        self._publishing: Future[None] = Future()
 
     def take(self, run: str, batch_id: int, tallies: Sequence[Tally], samples: Sequence[Sample], totals: Callable[[], Totals]) -> None:
         """Count the batch; `totals` is asked when its figures are published."""
         new = self._appender.append_once(QUALITY.name, rows_of_quality(tallies), query=self._query, run=run, batch_id=batch_id)
         self._hot.offer(QualityBatch(query=self._query, run=run, batch_id=batch_id, tallies=tallies, samples=samples))
         if new:
-            self._publisher.submit(self._published.offer, totals).add_done_callback(_tell)
+            self._published.add(totals)
+            if self._published.trouble is None or self._publishing.done():  # tries at what is away don't pile up
+                self._publishing = self._publisher.submit(self._published.drain)
+                self._publishing.add_done_callback(_tell)
+
+    @property
+    def waiting(self) -> int:
+        """Batches that the hot copy or CloudWatch has not taken yet."""
+        return max(len(self._hot), len(self._published))
 
 
 def _tell(done: Future[None]) -> None:

@@ -109,7 +109,17 @@ class LakeSink:
         for name, value in counts.items():
             self._totals[name] = self._totals.get(name, 0) + value
         clock = min(self._clocks.values(), default=None)
-        self._report("lake", {"batch": batch_id, "last": counts, "totals": self._totals, "clock": clock, "final": sorted(self._final)})
+        self._report(
+            "lake",
+            {
+                "batch": batch_id,
+                "last": counts,
+                "totals": self._totals,
+                "clock": clock,
+                "final": sorted(self._final),
+                "quality_waiting": self._quality.waiting,
+            },
+        )
 
     def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
         if run not in self._known:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyspark.sql import Row
 from samples_quality import DEAD, LINES, RECORDS, SEVERAL, SEVERAL_RULES, SYMBOL, a_trade, line
 
-from ctc.codec import encode_line, pack, read_record
+from ctc.codec import MAX_REASON, encode_line, pack, read_record
 from ctc.model import Reject, Trade
 from ctc.quality.rules import CATEGORIES, RULES, category_of, table
 from ctc.settings import ROOT
@@ -64,6 +64,11 @@ def test_line_carries_every_rule_it_breaks_and_lies_with_the_earliest_stage() ->
     assert found.category == "malformed"
     assert checked(reject(line(price=0, quantity=None))).category == "incomplete"
     assert reject(b"{}").rules.count("field_missing") == len(Trade.__struct_fields__) - 5
+
+
+def test_reason_does_not_repeat_a_whole_line() -> None:
+    found = checked(reject(line(side="x" * 100_000)))
+    assert max(map(len, found.reasons)) <= MAX_REASON
 
 
 json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
