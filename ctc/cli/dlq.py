@@ -116,6 +116,7 @@ def replay(
     reason: ReasonOption = None,
     day: DayOption = None,
     symbol: SymbolOption = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most, the newest.")] = 10_000,
     yes: Annotated[bool, typer.Option("--yes", help="Send; without it nothing is sent, only said.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Also what was replayed before.")] = False,
     format: Annotated[Format, typer.Option(help="How the letters and what comes of them are written.")] = "table",
@@ -136,30 +137,29 @@ def replay(
     from ctc.aws.dead_letters import Replayed
     from ctc.sources.letters import Reader
 
-    was_running = running(state)
     with reachable(state) as settings:
         box = _box(settings)
         marks = {} if again else box.replayed()
         letters = [_one(box, each) for each in ids] if ids else _matching(box, category, reason, day, symbol)
         reader = Reader(settings)
-        found = [reader.read(letter) for letter in letters if letter.id not in marks]
+        found = [reader.read(letter) for letter in islice((letter for letter in letters if letter.id not in marks), limit)]
         found.reverse()  # the oldest first, as they came
         sending = [each for each in found if each.trades]
         if yes and sending:
             asyncio.run(_send(sending, settings))
             at = datetime.now(UTC)
             box.mark(Replayed(each.letter.id, at, each.outcome) for each in sending)
-    _say(found, sending, yes, was_running, format)
+    _say(found, sending, yes, format)
+    if yes and sending and settings.aws.emulator and not running(state):
+        print("no session runs: `ctc sim --resume` or `ctc live --resume` goes on and takes them in", file=sys.stderr)
 
 
-def _say(found: list[Again], sending: list[Again], yes: bool, was_running: bool, format: Format) -> None:
+def _say(found: list[Again], sending: list[Again], yes: bool, format: Format) -> None:
     rows = [(each.letter.id, each.letter.arrived_at, each.letter.category, each.letter.symbol, each.outcome) for each in found]
     write(("id", "arrived_at", "category", "symbol", "outcome"), rows, format, count=len(rows))
     trades = sum(len(each.trades) for each in sending)
     words = f"{len(found)} letters: {trades} trades of {len(sending)} {'sent' if yes else 'can be sent (--yes does)'}"
     print(f"{words}, {len(found) - len(sending)} stay", file=sys.stderr)
-    if yes and sending and not was_running:
-        print("no session runs on this state: resume it and its queries take the trades in", file=sys.stderr)
 
 
 async def _send(sending: Iterable[Again], settings: Settings) -> None:

@@ -84,7 +84,7 @@ def category_of(rules: Iterable[str]) -> Category:
 def table() -> str:
     """The rules as the Markdown table of docs/QUALITY.md."""
     rows = (f"| `{rule.name}` | {rule.dimension} | {_does(rule)} | {rule.words} |" for rule in RULES.values())
-    return "\n".join(("| rule | dimension | what breaks it | it holds when |", "|---|---|---|---|", *rows)) + "\n"
+    return "\n".join(("| rule | dimension | a record that breaks it | it holds when |", "|---|---|---|---|", *rows)) + "\n"
 
 
 def _does(rule: Rule) -> str:
