@@ -19,9 +19,10 @@ from ctc.aws.streams import create_streams
 from ctc.codec import encode_line, pack, read_record
 from ctc.errors import StreamError, Throttled
 from ctc.model import to_us
-from ctc.processes import locked
+from ctc.processes import free_port, locked
 from ctc.quality.letters import Letter, Refused
-from ctc.settings import Settings, save_state
+from ctc.session import reachable
+from ctc.settings import Settings, load_profile, save_state
 
 pytestmark = pytest.mark.emulator
 DAY_US = 86_400_000_000
@@ -163,3 +164,17 @@ def test_packed_record_is_shown_unpacked(dlq: Call, box: Settings) -> None:
     letter = a_letter(4, "record_unreadable", pack([b'{"a":1}', b"rest"]))
     DeadLetters(box).put("run", 9, SYMBOL, msgspec.msgpack.encode([letter]))
     assert dlq("show", letter.id).out.endswith('\n{\n  "a": 1\n}\nrest\n')
+
+
+def test_stopped_session_keeps_what_was_replayed_in_its_stream(ctc: Call, tmp_path: Path) -> None:
+    port = free_port()
+    save_state(load_profile("sim", {"aws.endpoint": f"http://127.0.0.1:{port}", "aws.emulator_port": port}), tmp_path)
+    with reachable(tmp_path) as settings:
+        client("s3", settings).create_bucket(Bucket=settings.lake.raw_bucket)
+        create_streams(settings)
+        DeadLetters(settings).put("run", 1, SYMBOL, msgspec.msgpack.encode(LETTERS[:3]))
+    answer = ctc("dlq", "replay", "--yes", "--state", tmp_path)
+    assert "no session runs: `ctc sim --resume`" in answer.err
+    with reachable(tmp_path) as settings:
+        assert sent(settings) == [("ETH-USDT", a_trade(1, symbol="ETH-USDT", native_symbol="ETHUSDT"))]
+        assert list(DeadLetters(settings).replayed()) == [LETTERS[2].id]
