@@ -7,6 +7,7 @@ batch can be cached for three sinks at the price of its bytes. Each sink takes a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -51,73 +52,6 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
-class LakeFold:
-    """Decodes and deduplicates one symbol's records in log order; the same decisions as `detect`, by the same code."""
-
-    def __init__(self, symbol: str, settings: Settings, state: bytes | None) -> None:
-        self._symbol = symbol
-        allowed = settings.session.symbols
-        self._symbols = frozenset({symbol} if symbol in allowed else ())
-        self._label = symbol_of(symbol, allowed)
-        patience = settings.folds.hole_patience_s
-        self._dedup = Deduplicator.load(symbol, patience, state) if state else Deduplicator(symbol, patience)
-        self._late_us = settings.quality.late_after_s * 1_000_000
-        self._tolerance = settings.quality.consistency_pct / 100
-
-    def dump(self) -> bytes:
-        """The state to go on from."""
-        return self._dedup.dump()
-
-    def take(self, records: list[tuple[str, str, bytes, int]]) -> Iterator[Row]:
-        """Packed rows of records given as (shard, sequence number, data, arrival in microseconds)."""
-        records.sort(key=lambda record: (record[0], int(record[1])))
-        kept: list[Placed] = []
-        beats: list[Placed] = []
-        refused: list[Refused] = []
-        tallies, spans = Tallies(), Spans()
-        before = self._dedup.state.duplicates
-        for shard, sequence_number, data, arrival_us in records:
-            twice, letters = self._dedup.state.duplicates, len(refused)
-            for line_number, line in enumerate(read_record(data, self._symbols)):
-                if isinstance(line, Reject):
-                    place = (self._symbol, shard, sequence_number, line_number, arrival_us)
-                    refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
-                elif self._dedup.feed(line):
-                    kept.append(Placed(line, shard, sequence_number, line_number))
-                elif isinstance(line, Heartbeat):
-                    beats.append(Placed(line, shard, sequence_number, line_number))
-            tally = tallies.of(self._label, arrival_us)
-            tally.broke(DUPLICATE, self._dedup.state.duplicates - twice)
-            for letter in refused[letters:]:
-                tally.refuse(letter)
-            spans.end(tally, len(kept))
-        self._dedup.gaps.clear()  # detect declares them; here they only keep the clock moving
-        duplicates = self._dedup.state.duplicates - before
-        arrived_us = max((record[3] for record in records), default=None)
-        for start in range(0, len(kept), CHUNK) or (0,):
-            part = kept[start : start + CHUNK]
-            columns = trade_columns(part, self._late_us, self._tolerance) if part else None
-            late, inconsistent, flagged = spans.flag(columns, start) if columns is not None else (0, 0, 0)
-            yield Row(
-                symbol=self._symbol,
-                trades=len(part),
-                duplicates=duplicates,
-                late=late,
-                inconsistent=inconsistent,
-                flagged=flagged,
-                heartbeats=len(beats),
-                rejects=len(refused),
-                final=any(beat.line.final for beat in beats),
-                clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
-                arrived_us=arrived_us,
-                trade_rows=to_ipc(columns) if columns is not None else None,
-                heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
-                reject_rows=msgspec.msgpack.encode(refused) if refused else None,
-                tallies=msgspec.msgpack.encode(tallies.listed()) if start + CHUNK >= len(kept) else None,
-            )
-            beats, refused, duplicates = [], [], 0  # the first row has them
-
-
 class Spans:
     """Which of the kept trades arrived in which minute, as runs of them: flags are then counted by slices, not by trades."""
 
@@ -147,6 +81,88 @@ class Spans:
                 tally.broke(INCONSISTENT, inconsistent.slice(low, high - low).true_count)
                 tally.passed -= flagged.slice(low, high - low).true_count
         return *counts, flagged.true_count
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the records of one symbol in one batch were, as far as they have been read."""
+
+    kept: list[Placed] = field(default_factory=list)
+    beats: list[Placed] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    tallies: Tallies = field(default_factory=Tallies)
+    spans: Spans = field(default_factory=Spans)
+
+
+class LakeFold:
+    """Decodes and deduplicates one symbol's records in log order; the same decisions as `detect`, by the same code."""
+
+    def __init__(self, symbol: str, settings: Settings, state: bytes | None) -> None:
+        self._symbol = symbol
+        allowed = settings.session.symbols
+        self._symbols = frozenset({symbol} if symbol in allowed else ())
+        self._label = symbol_of(symbol, allowed)
+        patience = settings.folds.hole_patience_s
+        self._dedup = Deduplicator.load(symbol, patience, state) if state else Deduplicator(symbol, patience)
+        self._late_us = settings.quality.late_after_s * 1_000_000
+        self._tolerance = settings.quality.consistency_pct / 100
+
+    def dump(self) -> bytes:
+        """The state to go on from."""
+        return self._dedup.dump()
+
+    def take(self, records: list[tuple[str, str, bytes, int]]) -> Iterator[Row]:
+        """Packed rows of records given as (shard, sequence number, data, arrival in microseconds)."""
+        records.sort(key=lambda record: (record[0], int(record[1])))
+        taken, before = Taken(), self._dedup.state.duplicates
+        for record in records:
+            self._read(taken, *record)
+        self._dedup.gaps.clear()  # detect declares them; here they only keep the clock moving
+        arrived_us = max((record[3] for record in records), default=None)
+        yield from self._packed(taken, self._dedup.state.duplicates - before, arrived_us)
+
+    def _read(self, taken: Taken, shard: str, sequence_number: str, data: bytes, arrival_us: int) -> None:
+        kept, beats, refused = taken.kept, taken.beats, taken.refused
+        twice, letters = self._dedup.state.duplicates, len(refused)
+        for line_number, line in enumerate(read_record(data, self._symbols)):
+            if isinstance(line, Reject):
+                place = (self._symbol, shard, sequence_number, line_number, arrival_us)
+                refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
+            elif self._dedup.feed(line):
+                kept.append(Placed(line, shard, sequence_number, line_number))
+            elif isinstance(line, Heartbeat):
+                beats.append(Placed(line, shard, sequence_number, line_number))
+        tally = taken.tallies.of(self._label, arrival_us)
+        tally.broke(DUPLICATE, self._dedup.state.duplicates - twice)
+        for letter in refused[letters:]:
+            tally.refuse(letter)
+        taken.spans.end(tally, len(kept))
+
+    def _packed(self, taken: Taken, duplicates: int, arrived_us: int | None) -> Iterator[Row]:
+        """A row for each chunk of trades; what is beside them is in the first, the tallies, which need all flags, in the last."""
+        kept, beats, refused = taken.kept, taken.beats, taken.refused
+        for start in range(0, len(kept), CHUNK) or (0,):
+            part = kept[start : start + CHUNK]
+            columns = trade_columns(part, self._late_us, self._tolerance) if part else None
+            late, inconsistent, flagged = taken.spans.flag(columns, start) if columns is not None else (0, 0, 0)
+            yield Row(
+                symbol=self._symbol,
+                trades=len(part),
+                duplicates=duplicates,
+                late=late,
+                inconsistent=inconsistent,
+                flagged=flagged,
+                heartbeats=len(beats),
+                rejects=len(refused),
+                final=any(beat.line.final for beat in beats),
+                clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
+                arrived_us=arrived_us,
+                trade_rows=to_ipc(columns) if columns is not None else None,
+                heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
+                reject_rows=msgspec.msgpack.encode(refused) if refused else None,
+                tallies=msgspec.msgpack.encode(taken.tallies.listed()) if start + CHUNK >= len(kept) else None,
+            )
+            beats, refused, duplicates = [], [], 0  # the first row has them
 
 
 def trade_columns(kept: list[Placed], late_us: int, tolerance: Decimal) -> pa.RecordBatch:
