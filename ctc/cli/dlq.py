@@ -165,13 +165,14 @@ def _say(found: list[Again], sending: list[Again], yes: bool, format: Format) ->
 async def _send(sending: Iterable[Again], settings: Settings) -> None:
     """Put the trades into the stream, in order, refused entries again. Raises StreamError when it does not take them in time."""
     from ctc.codec import encode_line
-    from ctc.producer.main import batcher
+    from ctc.producer.batcher import Batcher
     from ctc.wiring import stream_writers
 
     lines = ((trade.symbol, encode_line(trade)) for each in sending for trade in each.trades)
     writer = stream_writers(settings)[0]
-    while some := list(islice(lines, settings.producer.max_buffered_lines)):
-        queue = batcher(writer, settings, random.SystemRandom())
+    own, rng = settings.producer, random.SystemRandom()
+    while some := list(islice(lines, own.max_buffered_lines)):
+        queue = Batcher(writer, linger_s=0, max_pack_bytes=own.max_pack_bytes, max_buffered_lines=own.max_buffered_lines, rng=rng)
         for key, line in some:
             queue.add(key, line)
         queue.close()
