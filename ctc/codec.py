@@ -1,32 +1,40 @@
 """The wire format: records of zstd-compressed NDJSON, one canonical symbol (the partition key) a record.
 
 A line is a trade (PRD 6.3's event; prices and amounts are JSON numbers, exact) or a heartbeat (`{"heartbeat": ...}`).
-Reading never raises on data: what is not a trade or a heartbeat comes back as a `Reject` with its bytes.
+Reading never raises on data: what is not a trade or a heartbeat comes back as a `Reject` with its bytes and every reason,
+each tied to a rule of `ctc.quality.rules`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any
 
 import msgspec
 import zstandard
 
 from ctc.model import EXACT, Heartbeat, Reject, Trade
+from ctc.quality.rules import category_of
 
 # A producer's record unpacks to 1.3 MB at most; what is far beyond would cost a worker its memory.
 MAX_UNPACKED = 16 << 20
 MAX_LINES = 100_000
+MAX_REASON = 300  # characters: msgspec repeats a wrong value, which may be the whole line
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRADES = msgspec.json.Decoder(Trade)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 _ANY = msgspec.json.Decoder()
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SPEC = {field.name: (msgspec.json.Decoder(field.type), field.required) for field in msgspec.structs.fields(Trade)}
+_TROUBLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _LOCAL = threading.local()
 _MAGIC = b"\x28\xb5\x2f\xfd"
 
 REQUIRED = ("event_id", "symbol", "price", "quantity", "timestamp")
 Line = Trade | Heartbeat | Reject
+Fault = tuple[str, str]  # a rule of ctc.quality.rules, and what is wrong in words
 
 
 def encode_line(line: Trade | Heartbeat) -> bytes:
@@ -67,10 +75,10 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
     try:
         text = unpack(data)
     except ValueError as error:
-        return [Reject(category="malformed", reasons=(str(error),), raw=data)]
+        return [_refused([("record_unreadable", str(error))], data)]
     try:
         trades = _TRADES.decode_lines(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _TROUBLE:
         return [_read_line(line, symbols) for line in _split(text)]
     if all([(symbols is None or line.symbol in symbols) and _storable(line) for line in trades]):  # noqa: C419 - faster than a generator
         return list[Line](trades)
@@ -81,44 +89,71 @@ def _split(text: bytes) -> Iterator[bytes]:
     return (line for line in text.split(b"\n") if line.strip())
 
 
+def _refused(faults: Iterable[Fault], raw: bytes) -> Reject:
+    rules, reasons = zip(*faults, strict=True)
+    return Reject(category=category_of(rules), reasons=tuple(reason[:MAX_REASON] for reason in reasons), raw=raw, rules=rules)
+
+
 def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:
     try:
         trade = _TRADES.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _TROUBLE as error:
         return _read_other(raw, str(error), symbols)
     return _judge(trade, symbols, raw) or trade
 
 
 def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Line:
     try:
-        value = _ANY.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Reject(category="malformed", reasons=(f"not JSON: {error}",), raw=raw)
-    if not isinstance(value, dict):
-        return Reject(category="malformed", reasons=("not a JSON object",), raw=raw)
-    if "heartbeat" in value:
+        fields = _FIELDS.decode(raw)
+    except _TROUBLE:
+        return _refused([_no_fields(raw)], raw)
+    if "heartbeat" in fields:
         return _read_heartbeat(raw, symbols)
-    missing = tuple(f"{name} is missing" for name in REQUIRED if value.get(name) is None)
-    if missing:
-        return Reject(category="incomplete", reasons=missing, raw=raw)
-    return Reject(category="malformed", reasons=(trouble,), raw=raw)
+    return _refused(list(_field_faults(fields, symbols)) or [("wrong_type", trouble)], raw)
+
+
+def _no_fields(raw: bytes) -> Fault:
+    try:
+        _ANY.decode(raw)
+    except _TROUBLE as error:
+        return "not_json", f"not JSON: {error}"
+    return "not_an_object", "not a JSON object"
+
+
+def _field_faults(fields: dict[str, msgspec.Raw], symbols: frozenset[str] | None) -> Iterator[Fault]:
+    """All that is wrong with an object that is no trade: what is missing, what can't be read, and what the rest breaks."""
+    values: dict[str, Any] = {}
+    for name, (decoder, required) in _SPEC.items():
+        raw = bytes(fields.get(name, b"null"))
+        if raw == b"null" and (required or name in fields):
+            yield (f"{name}_missing" if name in REQUIRED else "field_missing"), f"{name} is missing"
+        elif name in fields:
+            try:
+                values[name] = decoder.decode(raw)
+            except _TROUBLE as error:
+                yield "wrong_type", f"{name}: {error}"
+    yield from _faults(values, symbols)
 
 
 def _read_heartbeat(raw: bytes, symbols: frozenset[str] | None) -> Heartbeat | Reject:
     try:
         heartbeat = _HEARTBEAT.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Reject(category="malformed", reasons=(f"heartbeat: {error}",), raw=raw)
+    except _TROUBLE as error:
+        return _refused([("heartbeat_malformed", f"heartbeat: {error}")], raw)
+    faults = list(_heartbeat_faults(heartbeat, symbols))
+    return _refused(faults, raw) if faults else heartbeat
+
+
+def _heartbeat_faults(heartbeat: Heartbeat, symbols: frozenset[str] | None) -> Iterator[Fault]:
     if symbols is not None and heartbeat.symbol not in symbols:  # it would move another symbol's clock
-        return Reject(category="invalid", reasons=("heartbeat: symbol is not in the allowed list",), raw=raw)
+        yield "heartbeat_symbol_not_allowed", "heartbeat: symbol is not in the allowed list"
     if heartbeat.peg is not None and not _fits(heartbeat.peg):
-        return Reject(category="invalid", reasons=("heartbeat: peg is not above zero, or does not fit decimal(38,18)",), raw=raw)
+        yield "heartbeat_peg_unusable", "heartbeat: peg is not above zero, or does not fit decimal(38,18)"
     if heartbeat.heartbeat.year not in _YEARS:
-        return Reject(category="invalid", reasons=(f"heartbeat: not between {_YEARS[0]} and {_YEARS[-1]}",), raw=raw)
-    return heartbeat
+        yield "heartbeat_out_of_range", f"heartbeat: not between {_YEARS[0]} and {_YEARS[-1]}"
 
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _LIMIT = Decimal(10) ** 20  # beyond what decimal(38,18) holds
 _SCALE = Decimal(1).scaleb(-18)
 _YEARS = range(1970, 2200)  # windows around the first and last representable instants overflow
@@ -129,7 +164,7 @@ def _judge(trade: Trade, symbols: frozenset[str] | None, raw: bytes) -> Reject |
     """The Reject of a trade that breaks a validity rule, else None."""
     if (symbols is None or trade.symbol in symbols) and _storable(trade):
         return None
-    return Reject(category="invalid", reasons=tuple(_faults(trade, symbols)), raw=raw)
+    return _refused(_faults(msgspec.structs.asdict(trade), symbols), raw)
 
 
 def _storable(trade: Trade) -> bool:
@@ -150,18 +185,19 @@ def _storable(trade: Trade) -> bool:
         return False
 
 
-def _faults(trade: Trade, symbols: frozenset[str] | None) -> Iterator[str]:
-    if symbols is not None and trade.symbol not in symbols:
-        yield "symbol is not in the allowed list"
+def _faults(values: Mapping[str, Any], symbols: frozenset[str] | None) -> Iterator[Fault]:
+    """The validity rules that these fields of a trade break."""
+    if symbols is not None and "symbol" in values and values["symbol"] not in symbols:
+        yield "symbol_not_allowed", "symbol is not in the allowed list"
     for name in ("price", "quantity", "quote_volume"):
-        value: Decimal = getattr(trade, name)
+        value: Decimal = values.get(name, _ONE)
         if not value.is_finite() or value <= _ZERO:
-            yield f"{name} is not above zero"
+            yield f"{name}_not_positive", f"{name} is not above zero"
         elif not _fits(value):
-            yield f"{name} does not fit decimal(38,18)"
+            yield f"{name}_does_not_fit", f"{name} does not fit decimal(38,18)"
     for name in ("timestamp", "ingestion_timestamp"):
-        if getattr(trade, name).year not in _YEARS:
-            yield f"{name} is not between {_YEARS[0]} and {_YEARS[-1]}"
+        if name in values and values[name].year not in _YEARS:
+            yield f"{name}_out_of_range", f"{name} is not between {_YEARS[0]} and {_YEARS[-1]}"
 
 
 def _fits(value: Decimal) -> bool:

@@ -114,11 +114,15 @@ class Position(msgspec.Struct, frozen=True, gc=False, order=True):
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A line that is not a trade: why, and its bytes. `category` is a folder of the dead-letter queue (PRD 9.4)."""
+    """A line that is not a trade: why, and its bytes. `category` is a folder of the dead-letter queue (PRD 9.4).
+
+    `reasons` are all that is wrong with it, in words; `rules` names the rule (ctc.quality.rules) that each one breaks.
+    """
 
     category: Literal["malformed", "incomplete", "invalid"]
     reasons: tuple[str, ...]
     raw: bytes
+    rules: tuple[str, ...] = ()
 
 
 def id_space(exchange: str, market: str, native_symbol: str, kind: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ctc.model import Alert, Bar, GapLedger, Snapshot, Spread
+from ctc.quality.counts import QualityBatch, QualityView, Totals
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +69,21 @@ class MetricStore(Protocol):
     def put_ledger(self, symbol: str, ledger: GapLedger) -> None: ...
 
     def ledger(self, symbol: str) -> GapLedger | None: ...
+
+
+class QualityStore(Protocol):
+    """The hot copy of the counts of data quality (DynamoDB `metrics`, partition `_quality`)."""
+
+    def put(self, batch: QualityBatch) -> None:
+        """Add a batch's counts and samples; a batch that was put before changes nothing. A run's batches come in order."""
+
+    def view(self) -> QualityView: ...
+
+
+class MetricsWriter(Protocol):
+    """Publishes a batch's totals where alarms watch them (CloudWatch)."""
+
+    def publish(self, totals: Totals) -> None: ...
 
 
 class Service(Protocol):

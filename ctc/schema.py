@@ -172,4 +172,16 @@ GAPS = Table(
     "started_at",
 )
 
-TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS, GAPS)}
+QUALITY = Table(
+    "quality",
+    (
+        Column("symbol", "string", True),  # `other` where a record's key is none of the session's
+        Column("timestamp", TIME, True),  # the minute of arrival in the stream; a batch appends its part, readers add them up
+        Column("measure", "string", True),  # processed, passed, failed, or a rule of ctc.quality.rules
+        Column("dimension", "string"),  # the rule's
+        Column("records", "bigint", True),
+    ),
+    "timestamp",
+)
+
+TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)}

@@ -32,11 +32,15 @@ def stream_writers(settings: Settings) -> tuple[StreamWriter, StreamWriter]:
 
 
 def create_resources(settings: Settings) -> None:
-    """Streams, buckets, database and tables of a session; what is there stays."""
+    """Streams, buckets, database, tables and alarms of a session; what is there stays."""
+    from ctc.aws.cloudwatch import create_alarms
+    from ctc.aws.dead_letters import expire_letters
     from ctc.aws.hot import create_tables as create_hot_tables
     from ctc.aws.lakehouse import create_tables
     from ctc.aws.streams import create_streams
 
     create_streams(settings)
     create_tables(settings)
+    expire_letters(settings)
     create_hot_tables(settings)
+    create_alarms(settings)

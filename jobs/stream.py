@@ -10,7 +10,9 @@ import logging
 import sys
 
 from ctc.aws.alerts import DynamoAlerts
+from ctc.aws.cloudwatch import CloudWatchMetrics
 from ctc.aws.metrics import DynamoMetrics
+from ctc.aws.quality import DynamoQuality
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, CtcError
 from ctc.settings import load_state, session_state
@@ -43,7 +45,11 @@ def _run(queries: frozenset[str], detectors: frozenset[str]) -> None:
     if "detect" in queries:
         plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))
     if "lake" in queries:
-        plans += [lake_plan(app, settings, DynamoMetrics(settings)), dead_letters_plan(app, settings)]
+        quality, published = DynamoQuality(settings), CloudWatchMetrics(settings)
+        plans += [
+            lake_plan(app, settings, DynamoMetrics(settings), quality, published),
+            dead_letters_plan(app, settings, quality, published),
+        ]
     app.run(plans)
 
 

@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
+from ctc.aws.quality import view_of
 from ctc.model import EPOCH, Alert, Bar, GapLedger, Snapshot, Spread
 from ctc.ports import AlertPage
+from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, minute_of
+from ctc.quality.letters import Sample
 
 
 def _wall() -> datetime:
@@ -87,6 +90,30 @@ class MemoryMetrics:
 
     def spreads(self, symbol: str, since: datetime) -> list[Spread]:
         return [self._spreads[key] for key in sorted(self._spreads) if key[0] == symbol and key[1] >= since]
+
+
+class MemoryQuality:
+    """`ctc.ports.QualityStore` in dictionaries."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[str, str], int] = {}
+        self._hours: dict[datetime, tuple[list[QualityMinute], dict[str, int]]] = {}
+        self._samples: list[Sample] = []
+
+    def put(self, batch: QualityBatch) -> None:
+        self._samples += batch.samples
+        if batch.batch_id <= self._done.get((batch.query, batch.run), -1):
+            return
+        self._done[batch.query, batch.run] = batch.batch_id
+        for tally in batch.tallies:
+            minutes, rules = self._hours.setdefault(tally.minute.replace(minute=0), ([], {}))
+            minutes.append(minute_of(tally))
+            minutes.sort(key=lambda each: each.minute)
+            for rule, records in tally.rules.items():
+                rules[rule] = rules.get(rule, 0) + records
+
+    def view(self) -> QualityView:
+        return view_of(self._hours.values(), self._samples)
 
 
 def _progress(snapshot: Snapshot) -> tuple[int, datetime]:

@@ -85,10 +85,14 @@ def calls(line: str) -> Iterator[list[str]]:
 
 @cache
 def options() -> dict[str, set[str]]:
-    """The options of each `ctc` command."""
+    """The options of each `ctc` command; one that has commands itself takes theirs."""
     group = typer.main.get_command(command_line())
     listed = group.commands  # type: ignore[attr-defined]
-    return {name: {"--help", *(word for each in command.params for word in each.opts)} for name, command in listed.items()}
+    parts = {name: [command, *getattr(command, "commands", {}).values()] for name, command in listed.items()}
+    return {
+        name: {"--help", *(word for command in commands for each in command.params for word in each.opts)}
+        for name, commands in parts.items()
+    }
 
 
 @cache

@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from ctc import status
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
+from ctc.api.quality import quality_room
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.metrics import DynamoMetrics
+from ctc.aws.quality import DynamoQuality
 from ctc.errors import CtcError, SetupError
 from ctc.settings import Settings, load_state, session_state
 
@@ -23,7 +25,8 @@ HOST = "127.0.0.1"
 def build(settings: Settings, state: Path) -> FastAPI:
     """The API over the session's own tables and status files."""
     metrics = DynamoMetrics(settings)
-    return create_app(DynamoAlerts(settings), metrics, SessionHealth(state, metrics), settings)
+    rooms = (quality_room(DynamoQuality(settings)),)
+    return create_app(DynamoAlerts(settings), metrics, SessionHealth(state, metrics), settings, rooms)
 
 
 def listen(port: int) -> socket.socket:

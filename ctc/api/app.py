@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import msgspec
-from fastapi import FastAPI, Path, Query, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Response
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BeforeValidator
 
 from ctc import __version__
 from ctc.api import docs, problems
-from ctc.api.models import ENCODER, AlertList, FieldError, Health, Index, metrics_of
+from ctc.api.answers import answer
+from ctc.api.models import AlertList, FieldError, Health, Index, metrics_of
 from ctc.model import EPOCH
 from ctc.ports import AlertStore, MetricStore
 from ctc.settings import Settings
@@ -24,12 +24,16 @@ FRESH = "public, max-age=1"
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
 
-def create_app(alerts: AlertStore, metrics: MetricStore, health: Callable[[], Health], settings: Settings) -> FastAPI:
-    """The API over these stores; `settings` gives the known symbols and the origins that may read it."""
+def create_app(
+    alerts: AlertStore, metrics: MetricStore, health: Callable[[], Health], settings: Settings, rooms: Iterable[APIRouter] = ()
+) -> FastAPI:
+    """The API over these stores; `settings` gives the known symbols and the origins that may read it, `rooms` further endpoints."""
     app = FastAPI(title="Coat Tail Capital", version=__version__, redoc_url=None, **docs.ABOUT)
     app.add_middleware(CORSMiddleware, allow_origins=list(settings.api.cors_origins), allow_methods=["GET"])
     problems.install(app)
     _add_market(app, alerts, metrics, settings.session.symbols)
+    for room in rooms:
+        app.include_router(room)
     _add_service(app, health)
     docs.publish(app)
     return app
@@ -60,11 +64,6 @@ Since = Annotated[
 ]
 
 
-def _json(value: msgspec.Struct, cache: str) -> Response:
-    headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff"}
-    return Response(ENCODER.encode(value), headers=headers, media_type="application/json")
-
-
 def _add_market(app: FastAPI, alerts: AlertStore, metrics: MetricStore, symbols: tuple[str, ...]) -> None:
     known = f"the symbols are {', '.join(symbols)}"
 
@@ -76,29 +75,30 @@ def _add_market(app: FastAPI, alerts: AlertStore, metrics: MetricStore, symbols:
         # The stream's clock is the session's "now"; before its first tick every alert is recent.
         now = EPOCH if since is not None else metrics.stream_clock() or EPOCH
         page = alerts.page(now=now, type=type, symbol=symbol.upper() if symbol else None, since=since, limit=limit)
-        return _json(AlertList(alerts=page.alerts, count=len(page.alerts), has_more=page.has_more), FRESH)
+        return answer(AlertList(alerts=page.alerts, count=len(page.alerts), has_more=page.has_more), FRESH)
 
     @app.get("/metrics/{symbol}", **docs.METRICS)
     def read_metrics(symbol: Annotated[str, Path(description="A canonical symbol.", examples=["BTC-USDT"])]) -> Response:
         name = symbol.upper()
         if name not in symbols:
             raise problems.Refused(problems.UNKNOWN_SYMBOL, known)
-        return _json(metrics_of(name, metrics.snapshot(name)), FRESH)
+        return answer(metrics_of(name, metrics.snapshot(name)), FRESH)
 
 
 def _add_service(app: FastAPI, health: Callable[[], Health]) -> None:
-    links = {"alerts": "/alerts", "metrics": "/metrics/{symbol}", "health": "/health", "openapi": "/openapi.json", "docs": "/docs"}
+    names = ("alerts", "quality", "health", "docs")
+    links = {**{name: f"/{name}" for name in names}, "metrics": "/metrics/{symbol}", "openapi": "/openapi.json"}
 
     @app.get("/health", **docs.HEALTH)
     def read_health() -> Response:
-        return _json(health(), "no-store")
+        return answer(health(), "no-store")
 
     @app.get("/", **docs.INDEX)
     def read_index() -> Response:
-        return _json(Index(name="Coat Tail Capital", version=__version__, links=links), "public, max-age=60")
+        return answer(Index(name="Coat Tail Capital", version=__version__, links=links), "public, max-age=60")
 
     @app.get("/problems/{kind}", **docs.PROBLEM)
     def read_problem(kind: Annotated[str, Path(description="The last part of a problem's `type`.")]) -> Response:
         if kind not in problems.KINDS:
             raise problems.Refused(problems.NOT_FOUND, f"the kinds of problems are {', '.join(problems.KINDS)}")
-        return _json(problems.KINDS[kind], "public, max-age=3600")
+        return answer(problems.KINDS[kind], "public, max-age=3600")

@@ -82,6 +82,50 @@ _METRICS: dict[str, Any] = {
     "final": False,
 }
 
+_POINT: dict[str, Any] = {
+    "start": "2026-01-15T12:26:00Z",
+    "processed": 9120,
+    "passed": 9117,
+    "failed": 2,
+    "late": 1,
+    "inconsistent": 0,
+    "duplicates": 14,
+    "score": 99.9671,
+    "failure_rate": 0.0219,
+}
+
+_QUALITY: dict[str, Any] = {
+    "as_of": "2026-01-15T12:30:00Z",
+    "target": 99,
+    "alarm_below": 95,
+    "current": _POINT,
+    "total": {**_POINT, "start": "2026-01-14T12:31:00Z", "processed": 2600000, "passed": 2599981, "score": 99.9993, "failure_rate": 0.0001},
+    "series": [{**_POINT, "start": "2026-01-15T12:30:00Z"}],
+    "rules": [
+        {
+            "rule": "price_not_positive",
+            "dimension": "validity",
+            "action": "dead letter",
+            "category": "invalid",
+            "holds_when": "the price is above zero",
+            "records": 2,
+        }
+    ],
+    "samples": [
+        {
+            "id": "9f0c6a1be2d34475",
+            "category": "invalid",
+            "rules": ["price_not_positive"],
+            "reasons": ["price is not above zero"],
+            "symbol": "BTC-USDT",
+            "exchange": None,
+            "arrived_at": "2026-01-15T12:30:11.402Z",
+            "size": 412,
+            "raw": '{"event_id":"0f4d7a52-6f0e-5c5e-9d0b-2f6b0a4b8f11","exchange":"binance",…',
+        }
+    ],
+}
+
 _HEALTH: dict[str, Any] = {
     "status": "degraded",
     "reasons": ["producer has said nothing for 41 s"],
@@ -173,6 +217,17 @@ METRICS = _endpoint(
         503: _problem(UNAVAILABLE, _DOWN, "/metrics/BTC-USDT"),
     },
 )
+QUALITY = _endpoint(
+    "read_quality",
+    "market",
+    "Data quality: score, series, reasons, samples",
+    "/quality",
+    {
+        200: _answer("Counts by arrival in the stream; nulls and nothing in the lists before the first record.", "Quality", _QUALITY),
+        422: _problem(INVALID, "can't use: hours", "/quality"),
+        503: _problem(UNAVAILABLE, _DOWN, "/quality"),
+    },
+)
 HEALTH = _endpoint(
     "read_health",
     "service",
@@ -194,7 +249,7 @@ PROBLEM = _endpoint(
 )
 
 
-_ENDPOINTS = {endpoint["operation_id"]: endpoint for endpoint in (ALERTS, METRICS, HEALTH, INDEX, PROBLEM)}
+_ENDPOINTS = {endpoint["operation_id"]: endpoint for endpoint in (ALERTS, METRICS, QUALITY, HEALTH, INDEX, PROBLEM)}
 
 
 def _put_examples(document: dict[str, Any]) -> None:

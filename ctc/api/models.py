@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from ctc.model import Alert, Snapshot, Whale
+from ctc.quality.letters import Sample
 
 DISCLAIMER = "For educational and analytical purposes only. Not financial advice."
 ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -45,6 +46,47 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     late: int = 0
     final: bool = False
+
+
+class QualityPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The records that arrived in one step of the series; `score` is null where there was none. Duplicates are in no other number."""
+
+    start: datetime
+    processed: int
+    passed: int
+    failed: int
+    late: int
+    inconsistent: int
+    duplicates: int
+    score: Decimal | None
+    failure_rate: Decimal | None
+
+
+class RuleCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of data quality, and how many records broke it; a record may break several."""
+
+    rule: str
+    dimension: str
+    action: str
+    category: str | None
+    holds_when: str
+    records: int
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """Data quality. `current` covers the 5 minutes up to `as_of`, the newest minute of arrivals; `total` and `series` the hours asked for.
+
+    `rules` counts the last 24 hours; `samples` are the newest dead letters, cut, their bytes as printable text.
+    """
+
+    as_of: datetime | None
+    target: int
+    alarm_below: int
+    current: QualityPoint | None
+    total: QualityPoint | None
+    series: list[QualityPoint]
+    rules: list[RuleCount]
+    samples: list[Sample]
 
 
 class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +161,7 @@ class ProblemKind(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-ANSWERS = (AlertList, Metrics, Health, Index, Problem, ProblemKind)
+ANSWERS = (AlertList, Metrics, Quality, Health, Index, Problem, ProblemKind)
 
 
 def metrics_of(symbol: str, snapshot: Snapshot | None) -> Metrics:
@@ -132,7 +174,7 @@ def metrics_of(symbol: str, snapshot: Snapshot | None) -> Metrics:
 def schemas() -> dict[str, Any]:
     """OpenAPI's `components.schemas` of every answer: money as numbers, moments as date-time, every field required."""
     found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")[1]
-    moments = {struct.__name__: _moments(struct) for struct in (*ANSWERS, Alert, Whale)}
+    moments = {struct.__name__: _moments(struct) for struct in (*ANSWERS, Alert, Whale, QualityPoint, Sample)}
     return {name: _published(schema, moments.get(name, frozenset())) for name, schema in sorted(found.items())}
 
 

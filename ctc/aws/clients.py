@@ -90,15 +90,15 @@ if TYPE_CHECKING:
     @overload
     def client(service: Literal["glue"], settings: Settings) -> GlueClient: ...
     @overload
-    def client(service: str, settings: Settings) -> Any: ...
+    def client(service: str, settings: Settings, read_timeout_s: float = 60) -> Any: ...
 
 
-def client(service: str, settings: Settings) -> Any:
+def client(service: str, settings: Settings, read_timeout_s: float = 60) -> Any:
     """A boto3 client that any thread may use; three attempts, two seconds each to connect."""
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 3},
         connect_timeout=2,
-        read_timeout=60,
+        read_timeout=read_timeout_s,
         max_pool_connections=POOL,
         tcp_keepalive=True,
         s3={"addressing_style": "path"} if settings.aws.endpoint else None,

@@ -18,7 +18,7 @@ from pyiceberg.table.snapshots import Snapshot, SnapshotLogEntry
 from ctc.arrow import arrow_schema
 from ctc.aws import clients
 from ctc.aws.columns import iceberg_schema, partition_spec
-from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_quality, rows_of_spreads
 from ctc.errors import LakeError
 from ctc.schema import TABLES
 from ctc.settings import Settings
@@ -34,6 +34,7 @@ __all__ = [
     "last_batch",
     "rows_of_alerts",
     "rows_of_bars",
+    "rows_of_quality",
     "rows_of_spreads",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,9 @@ import pyarrow as pa
 from ctc.arrow import arrow_schema
 from ctc.errors import LakeError
 from ctc.model import Alert, Bar, Spread
-from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.quality.counts import Tally
+from ctc.quality.rules import RULES
+from ctc.schema import ANOMALIES, QUALITY, SPREADS, VOLUME_AGGREGATES, Table
 
 
 def rows_of_alerts(alerts: Iterable[Alert]) -> pa.Table:
@@ -28,6 +30,19 @@ def rows_of_bars(bars: Iterable[Bar]) -> pa.Table:
 def rows_of_spreads(spreads: Iterable[Spread]) -> pa.Table:
     """`spreads`, one row a closed window."""
     return _table(SPREADS, map(msgspec.structs.asdict, spreads))
+
+
+def rows_of_quality(tallies: Iterable[Tally]) -> pa.Table:
+    """`quality`: a row a symbol, minute and measure that counted anything."""
+    return _table(QUALITY, (row for tally in tallies for row in _measures(tally)))
+
+
+def _measures(tally: Tally) -> Iterator[dict[str, Any]]:
+    totals = {"processed": tally.processed, "passed": tally.passed, "failed": tally.failed}
+    for measure, records in {**totals, **dict(sorted(tally.rules.items()))}.items():
+        dimension = RULES[measure].dimension if measure in RULES else None
+        if records:
+            yield {"symbol": tally.symbol, "timestamp": tally.minute, "measure": measure, "dimension": dimension, "records": records}
 
 
 def _anomaly(alert: Alert) -> dict[str, Any]:

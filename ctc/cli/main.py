@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ctc.cli.alerts import alerts
+from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
@@ -40,13 +41,16 @@ def command_line() -> typer.Typer:
         app.command(name=point.name)(point.load())
     for command in (live, alerts, query, gaps, status, normalize):
         app.command()(command)
+    app.add_typer(dlq, name="dlq")
     return app
 
 
 def query(
     sql: Annotated[
         str,
-        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, gaps."),
+        typer.Argument(
+            metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, gaps, quality."
+        ),
     ],
     format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",
     state: State = DEFAULT_STATE,

@@ -7,6 +7,7 @@ batch can be cached for three sinks at the price of its bytes. Each sink takes a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -20,15 +21,19 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
 from ctc.model import EXACT, GapLedger, Heartbeat, IdSpan, Reject, Trade, to_us
+from ctc.quality.counts import Tallies, Tally
 from ctc.quality.dedup import Deduplicator, DedupState
 from ctc.quality.ledger import Ledger
+from ctc.quality.letters import Refused, symbol_of
+from ctc.quality.rules import DUPLICATE, INCONSISTENT, LATE
 from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
-    "symbol string, trades long, duplicates long, late long, inconsistent long, heartbeats long, rejects long, final boolean, "
-    "clock_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary, gap_rows binary, ledger binary"
+    "symbol string, trades long, duplicates long, late long, inconsistent long, flagged long, heartbeats long, rejects long, "
+    "final boolean, clock_us long, arrived_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary, tallies binary, "
+    "gap_rows binary, ledger binary"
 )
 CHUNK = 20_000  # trades a packed row at most
 TRADES_ARROW = arrow_schema(RAW_TRADES)
@@ -50,17 +55,46 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A dead letter: the reasons, the bytes (base64) and where they stood in the log."""
+class Spans:
+    """Which of the kept trades arrived in which minute, as runs of them: flags are then counted by slices, not by trades."""
 
-    category: str
-    reasons: tuple[str, ...]
-    raw: bytes
-    key: str
-    shard: str
-    sequence_number: str
-    position: int
-    arrival_us: int
+    def __init__(self) -> None:
+        self._runs: list[tuple[Tally, int, int]] = []
+
+    def end(self, tally: Tally, kept: int) -> None:
+        """The trades since the last call, up to the `kept`th, belong to the tally."""
+        start = self._runs[-1][2] if self._runs else 0
+        if self._runs and self._runs[-1][0] is tally:
+            start = self._runs.pop()[1]
+        self._runs.append((tally, start, kept))
+
+    def flag(self, columns: pa.RecordBatch, start: int) -> tuple[int, int, int]:
+        """Count the rows that begin with the `start`th trade in their tallies; late, inconsistent and flagged ones of all."""
+        late, inconsistent = columns.column("is_late"), columns.column("is_inconsistent")
+        counts = (late.true_count, inconsistent.true_count)
+        flagged = pc.or_(late, inconsistent)
+        for tally, first, end in self._runs:
+            low, high = max(first, start) - start, min(end, start + columns.num_rows) - start
+            if high <= low:
+                continue
+            tally.kept += high - low
+            tally.passed += high - low
+            if any(counts):
+                tally.broke(LATE, late.slice(low, high - low).true_count)
+                tally.broke(INCONSISTENT, inconsistent.slice(low, high - low).true_count)
+                tally.passed -= flagged.slice(low, high - low).true_count
+        return *counts, flagged.true_count
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the records of one symbol in one batch were, as far as they have been read."""
+
+    kept: list[Placed] = field(default_factory=list)
+    beats: list[Placed] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    tallies: Tallies = field(default_factory=Tallies)
+    spans: Spans = field(default_factory=Spans)
 
 
 class LakeState(msgspec.Struct, frozen=True):
@@ -81,6 +115,7 @@ class LakeFold:
         self._symbol = symbol
         allowed = settings.session.symbols
         self._symbols = frozenset({symbol} if symbol in allowed else ())
+        self._label = symbol_of(symbol, allowed)
         kept = _DECODE(state) if state else None
         self._dedup = Deduplicator(symbol, settings.folds.hole_patience_s, kept.dedup if kept else None)
         self._ledger = Ledger(settings.quality.halt_after_s, kept.ledger if kept else None)
@@ -94,52 +129,61 @@ class LakeFold:
     def take(self, records: list[tuple[str, str, bytes, int]]) -> Iterator[Row]:
         """Packed rows of records given as (shard, sequence number, data, arrival in microseconds)."""
         records.sort(key=lambda record: (record[0], int(record[1])))
-        kept: list[Placed] = []
-        beats: list[Placed] = []
-        refused: list[Refused] = []
-        before = self._dedup.state.duplicates
-        for shard, sequence_number, data, arrival_us in records:
-            for line_number, line in enumerate(read_record(data, self._symbols)):
-                if isinstance(line, Reject):
-                    refused.append(
-                        Refused(line.category, line.reasons, line.raw, self._symbol, shard, sequence_number, line_number, arrival_us)
-                    )
-                elif isinstance(line, Heartbeat):
-                    self._dedup.feed(line)
-                    beats.append(Placed(line, shard, sequence_number, line_number))
-                elif self._dedup.feed(line):
-                    kept.append(Placed(line, shard, sequence_number, line_number))
-                    self._ledger.trade(line)
+        taken, before = Taken(), self._dedup.state.duplicates
+        for record in records:
+            self._read(taken, *record)
         for gap in self._dedup.gaps:
             self._ledger.gap(gap)
         self._dedup.gaps.clear()
-        duplicates = self._dedup.state.duplicates - before
-        spans = self._ledger.spans()
-        yield self._packed(kept[:CHUNK], beats, refused, spans, duplicates)
-        for start in range(CHUNK, len(kept), CHUNK):
-            yield self._packed(kept[start : start + CHUNK], [], [], [], 0)
+        arrived_us = max((record[3] for record in records), default=None)
+        yield from self._packed(taken, self._dedup.state.duplicates - before, arrived_us)
 
-    def _packed(self, kept: list[Placed], beats: list[Placed], refused: list[Refused], spans: list[IdSpan], twice: int) -> Row:
-        late, inconsistent, columns = 0, 0, None
-        if kept:
-            columns = trade_columns(kept, self._late_us, self._tolerance)
-            late, inconsistent = (columns.column(name).true_count for name in ("is_late", "is_inconsistent"))
-        return Row(
-            symbol=self._symbol,
-            trades=len(kept),
-            duplicates=twice,
-            late=late,
-            inconsistent=inconsistent,
-            heartbeats=len(beats),
-            rejects=len(refused),
-            final=any(beat.line.final for beat in beats),
-            clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
-            trade_rows=to_ipc(columns) if columns is not None else None,
-            heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
-            reject_rows=msgspec.msgpack.encode(refused) if refused else None,
-            gap_rows=to_ipc(gap_columns(self._symbol, spans)) if spans else None,
-            ledger=msgspec.json.encode(self._ledger.state) if spans else None,
-        )
+    def _read(self, taken: Taken, shard: str, sequence_number: str, data: bytes, arrival_us: int) -> None:
+        kept, beats, refused = taken.kept, taken.beats, taken.refused
+        twice, letters = self._dedup.state.duplicates, len(refused)
+        for line_number, line in enumerate(read_record(data, self._symbols)):
+            if isinstance(line, Reject):
+                place = (self._symbol, shard, sequence_number, line_number, arrival_us)
+                refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
+            elif isinstance(line, Heartbeat):
+                self._dedup.feed(line)
+                beats.append(Placed(line, shard, sequence_number, line_number))
+            elif self._dedup.feed(line):
+                kept.append(Placed(line, shard, sequence_number, line_number))
+                self._ledger.trade(line)
+        tally = taken.tallies.of(self._label, arrival_us)
+        tally.broke(DUPLICATE, self._dedup.state.duplicates - twice)
+        for letter in refused[letters:]:
+            tally.refuse(letter)
+        taken.spans.end(tally, len(kept))
+
+    def _packed(self, taken: Taken, duplicates: int, arrived_us: int | None) -> Iterator[Row]:
+        """A row for each chunk of trades; what is beside them is in the first, the tallies, which need all flags, in the last."""
+        kept, beats, refused, ids = taken.kept, taken.beats, taken.refused, self._ledger.spans()
+        for start in range(0, len(kept), CHUNK) or (0,):
+            part = kept[start : start + CHUNK]
+            columns = trade_columns(part, self._late_us, self._tolerance) if part else None
+            late, inconsistent, flagged = taken.spans.flag(columns, start) if columns is not None else (0, 0, 0)
+            yield Row(
+                symbol=self._symbol,
+                trades=len(part),
+                duplicates=duplicates,
+                late=late,
+                inconsistent=inconsistent,
+                flagged=flagged,
+                heartbeats=len(beats),
+                rejects=len(refused),
+                final=any(beat.line.final for beat in beats),
+                clock_us=max((to_us(beat.line.heartbeat) for beat in beats), default=None),
+                arrived_us=arrived_us,
+                trade_rows=to_ipc(columns) if columns is not None else None,
+                heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
+                reject_rows=msgspec.msgpack.encode(refused) if refused else None,
+                tallies=msgspec.msgpack.encode(taken.tallies.listed()) if start + CHUNK >= len(kept) else None,
+                gap_rows=to_ipc(gap_columns(self._symbol, ids)) if ids else None,
+                ledger=msgspec.json.encode(self._ledger.state) if ids else None,
+            )
+            beats, refused, ids, duplicates = [], [], [], 0  # the first row has them
 
 
 def trade_columns(kept: list[Placed], late_us: int, tolerance: Decimal) -> pa.RecordBatch:

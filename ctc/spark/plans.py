@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from ctc.ports import AlertStore, MetricStore
+from ctc.ports import AlertStore, MetricStore, MetricsWriter, QualityStore
 from ctc.settings import Settings
 from ctc.spark.app import QueryPlan, StreamingApp
 from ctc.spark.detect import outcomes_of
@@ -12,24 +12,24 @@ from ctc.spark.lake import packed_rows
 from ctc.spark.sinks import DeadLetterSink, DetectSink, LakeSink
 
 
-def lake_plan(app: StreamingApp, settings: Settings, metrics: MetricStore) -> QueryPlan:
+def lake_plan(app: StreamingApp, settings: Settings, metrics: MetricStore, quality: QualityStore, published: MetricsWriter) -> QueryPlan:
     """Everything into the lake, every `spark.lake_trigger_s`."""
     return QueryPlan(
         "lake",
         settings.stream.trades,
         lambda records: packed_rows(records, settings),
-        LakeSink(settings, metrics, app.report),
+        LakeSink(settings, metrics, quality, published, app.report),
         settings.spark.lake_trigger_s,
     )
 
 
-def dead_letters_plan(app: StreamingApp, settings: Settings) -> QueryPlan:
+def dead_letters_plan(app: StreamingApp, settings: Settings, quality: QualityStore, published: MetricsWriter) -> QueryPlan:
     """What the producer could not read into the dead-letter queue; costs nothing while there is none."""
     return QueryPlan(
         "dead_letters",
         settings.stream.dead_letters,
         lambda records: records.withColumn("arrival_us", F.unix_micros("approximateArrivalTimestamp")),
-        DeadLetterSink(settings, app.report),
+        DeadLetterSink(settings, quality, published, app.report),
         settings.spark.lake_trigger_s,
     )
 

@@ -1,7 +1,7 @@
 """What the queries do with a batch. A batch may come twice (after a crash); each sink then changes nothing.
 
 Tables keep the batch's number in their snapshots and skip it; DynamoDB writes apply if absent or newer; the files
-of the dead-letter queue have names made from the batch.
+of the dead-letter queue have names made from the batch; counts keep the batch they were last told (ctc/spark/quality.py).
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
 
-from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.model import GapLedger, Snapshot, from_us
-from ctc.ports import AlertStore, MetricStore
+from ctc.ports import AlertStore, MetricStore, MetricsWriter, QualityStore
+from ctc.quality.counts import Tallies, Totals
+from ctc.quality.letters import OTHER
 from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
 from ctc.spark.lake import from_ipc, trades_of
+from ctc.spark.quality import TALLIES, LetterBox, QualitySink, totals_observed
 from ctc.spark.session import CATALOG
 
 Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
@@ -61,13 +63,14 @@ class Latencies:
 
 
 class LakeSink:
-    """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue."""
+    """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue, and counts what became of it."""
 
-    def __init__(self, settings: Settings, metrics: MetricStore, report: Report) -> None:
+    def __init__(self, settings: Settings, metrics: MetricStore, quality: QualityStore, published: MetricsWriter, report: Report) -> None:
         self._metrics = metrics
         self._table = f"{CATALOG}.{settings.lake.database}.{RAW_TRADES.name}"
         self._appender = TableAppender(settings)
-        self._letters = DeadLetters(settings)
+        self._letters = LetterBox(settings)
+        self._quality = QualitySink("lake", self._appender, quality, published)
         self._report = report
         self._known: dict[str, int] = {}
         self._totals: dict[str, int] = {}
@@ -76,28 +79,33 @@ class LakeSink:
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
-        packed = batch.persist()
+        packed, observed = batch.persist(), Observation("quality")
+        tallies = Tallies()
         try:
             beats: list[pa.Table] = []
             gaps: list[pa.Table] = []
             ledgers: dict[str, bytes] = {}
+            letters: dict[str, bytes] = {}
             counts: dict[str, int] = {}
             # Collected, not iterated: an iterator would run the partitions one after the other. A row holds no trades here, only
             # what is beside them: one row a symbol, and one more for each CHUNK of its trades.
-            for row in packed.drop("trade_rows").collect():
+            for row in packed.drop("trade_rows").observe(observed, *totals_observed()).collect():
                 if row.heartbeat_rows:
                     beats.append(from_ipc(bytes(row.heartbeat_rows)))
                 if row.gap_rows:
                     gaps.append(from_ipc(bytes(row.gap_rows)))
                     ledgers[row.symbol] = bytes(row.ledger)
                 if row.reject_rows:
-                    self._letters.put(run, batch_id, row.symbol, bytes(row.reject_rows))
+                    letters[row.symbol] = bytes(row.reject_rows)
+                if row.tallies:
+                    tallies.add(TALLIES.decode(row.tallies))
                 if row.clock_us is not None:
                     self._clocks[row.symbol] = from_us(row.clock_us)
                 if row.final:
                     self._final.add(row.symbol)
                 for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
                     counts[name] = counts.get(name, 0) + row[name]
+            samples = self._letters.put(run, batch_id, letters)
             if counts.get("trades"):
                 self._append(trades_of(packed), run, batch_id)
             if beats:
@@ -108,10 +116,21 @@ class LakeSink:
                 self._metrics.put_ledger(symbol, _LEDGER.decode(ledger))
         finally:
             packed.unpersist()
+        self._quality.take(run, batch_id, tallies.listed(), samples, lambda: Totals(**observed.get))
         for name, value in counts.items():
             self._totals[name] = self._totals.get(name, 0) + value
         clock = min(self._clocks.values(), default=None)
-        self._report("lake", {"batch": batch_id, "last": counts, "totals": self._totals, "clock": clock, "final": sorted(self._final)})
+        self._report(
+            "lake",
+            {
+                "batch": batch_id,
+                "last": counts,
+                "totals": self._totals,
+                "clock": clock,
+                "final": sorted(self._final),
+                "quality_waiting": self._quality.waiting,
+            },
+        )
 
     def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
         if run not in self._known:
@@ -174,14 +193,22 @@ class DetectSink:
 
 
 class DeadLetterSink:
-    """Files what the producer could not read (the dead-letter stream) beside what `lake` refused."""
+    """Files what the producer could not read (the dead-letter stream) beside what `lake` refused; all of it has failed."""
 
-    def __init__(self, settings: Settings, report: Report) -> None:
-        self._letters, self._report, self._total = DeadLetters(settings), report, 0
+    def __init__(self, settings: Settings, quality: QualityStore, published: MetricsWriter, report: Report) -> None:
+        self._letters = LetterBox(settings)
+        self._quality = QualitySink("dead_letters", TableAppender(settings), quality, published)
+        self._report, self._total = report, 0
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        run, tallies = run_id(batch), Tallies()
         refused = [letter for row in batch.toLocalIterator() for letter in letters_of(row)]
+        for letter in refused:
+            tallies.of(OTHER, letter.arrival_us).refuse(letter)
         if refused:
-            self._letters.put(run_id(batch), batch_id, "producer", msgspec.msgpack.encode(refused))
+            samples = self._letters.put(run, batch_id, {"producer": msgspec.msgpack.encode(refused)})
+            newest_us = max(letter.arrival_us for letter in refused)
+            totals = Totals(processed=len(refused), passed=0, failed=len(refused), late=0, duplicates=0, arrived_us=newest_us)
+            self._quality.take(run, batch_id, tallies.listed(), samples, lambda: totals)
         self._total += len(refused)
         self._report("dead_letters", {"batch": batch_id, "totals": {"letters": self._total}})

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from app_client import AppClient
-from fakes_hot import MemoryAlerts, MemoryMetrics
+from fakes_hot import MemoryAlerts, MemoryMetrics, MemoryQuality
 from samples_hot import a_snapshot, an_alert
+from samples_quality import a_batch, a_sample, a_tally
 
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
 from ctc.api.models import DISCLAIMER, Metrics
 from ctc.api.problems import KINDS
+from ctc.api.quality import quality_room
 from ctc.model import Snapshot
 from ctc.settings import load_profile, machine
 
@@ -23,10 +25,11 @@ SNAPSHOT = Path(__file__).with_name("openapi.json")
 
 @pytest.fixture
 def http(tmp_path: Path) -> AppClient:
-    alerts, metrics = MemoryAlerts(), MemoryMetrics()
+    alerts, metrics, quality = MemoryAlerts(), MemoryMetrics(), MemoryQuality()
     alerts.put([an_alert(1)])
     metrics.put([a_snapshot()], [], [])
-    return AppClient(create_app(alerts, metrics, SessionHealth(tmp_path, metrics), load_profile("sim")))
+    quality.put(a_batch(1, a_tally(0), samples=[a_sample(1)]))
+    return AppClient(create_app(alerts, metrics, SessionHealth(tmp_path, metrics), load_profile("sim"), [quality_room(quality)]))
 
 
 def test_openapi_is_the_snapshot(http: AppClient) -> None:
@@ -96,6 +99,7 @@ def test_answers_and_examples_keep_to_their_schemas(http: AppClient) -> None:
     live = {
         "/alerts": "/alerts",
         "/metrics/{symbol}": "/metrics/BTC-USDT",
+        "/quality": "/quality",
         "/health": "/health",
         "/": "/",
         "/problems/{kind}": "/problems/internal",
@@ -117,7 +121,7 @@ def test_metrics_answers_with_every_field_of_a_snapshot() -> None:
 def test_index_links_and_disclaims(http: AppClient) -> None:
     body = http.get("/").json()
     assert body["disclaimer"] == DISCLAIMER == "For educational and analytical purposes only. Not financial advice."
-    for name in ("alerts", "health", "openapi", "docs"):
+    for name in ("alerts", "quality", "health", "openapi", "docs"):
         assert http.get(body["links"][name]).status_code == 200
 
 

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from ctc.aws.clients import client
-from ctc.aws.dead_letters import DeadLetters
+from ctc.aws.dead_letter_summary import PARTS, SUMMARY, DeadLetterSummary
+from ctc.aws.dead_letters import DeadLetters, Replayed, expire_letters
 from ctc.errors import StoreError
 from ctc.model import to_us
+from ctc.quality.letters import OTHER, Refused
 from ctc.settings import Settings
-from ctc.spark.lake import Refused
 
 MIDNIGHT = to_us(datetime(2026, 1, 6, tzinfo=UTC))
 RUN = "6f1c1f0e-0000-4000-8000-000000000001"
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.emulator
 
 
 def refused(category: str, raw: bytes, position: int = 0, arrival_us: int = MIDNIGHT) -> Refused:
-    return Refused(category, ("first reason", "second"), raw, "BTC-USDT", "shardId-000000000001", "49", position, arrival_us)
+    reasons, rules = ("first reason", "second"), ("not_json", "wrong_type")
+    return Refused(category, reasons, raw, "BTC-USDT", "shardId-000000000001", "49", position, arrival_us, rules)  # type: ignore[arg-type]
 
 
 class Bucket:
@@ -65,13 +67,112 @@ def test_letter_says_why_and_where(emulator: Settings) -> None:
     ((letter,),) = bucket.files().values()
     assert base64.b64decode(letter.pop("raw_base64")) == raw
     assert letter == {
+        "id": refused("malformed", raw, 12).id,
+        "category": "malformed",
+        "rules": ["not_json", "wrong_type"],
         "reasons": ["first reason", "second"],
+        "symbol": "BTC-USDT",
+        "source": "lines",
+        "exchange": None,
+        "received_at": None,
+        "cut_from": None,
         "partition_key": "BTC-USDT",
         "shard": "shardId-000000000001",
         "sequence_number": "49",
         "position": 12,
         "arrived_at": "2026-01-06T00:00:00Z",
     }
+
+
+def test_frame_keeps_its_exchange_and_when_it_was_received(emulator: Settings) -> None:
+    Bucket(emulator)
+    received = datetime(2026, 1, 5, 23, 59, tzinfo=UTC)
+    frame = Refused("malformed", ("why",), b"{", "binance", "s", "5", 0, MIDNIGHT, ("frame_unreadable",), "frames", "binance", received, 9)
+    put(emulator, [frame], symbol="producer")
+    (letter,) = DeadLetters(emulator).find()
+    assert (letter.source, letter.exchange, letter.received_at, letter.cut_from) == ("frames", "binance", received, 9)
+    assert (letter.symbol, letter.raw, letter.id) == (OTHER, b"{", frame.id)
+
+
+def test_letters_are_found_by_category_and_day_newest_first(emulator: Settings) -> None:
+    Bucket(emulator)
+    hour = 3_600_000_000
+    put(emulator, [refused("invalid", b"%d" % n, n, MIDNIGHT + (n - 3) * hour) for n in range(6)])
+    put(emulator, [refused("malformed", b"x", 9, MIDNIGHT)], batch_id=8)
+    found = DeadLetters(emulator).find
+    assert [letter.raw for letter in found(categories=["invalid"])] == [b"5", b"4", b"3", b"2", b"1", b"0"]
+    assert [letter.raw for letter in found(categories=["invalid"], day="2026-01-05")] == [b"2", b"1", b"0"]
+    assert {letter.raw for letter in found(day="2026-01-06")} == {b"3", b"4", b"5", b"x"}
+    assert list(found(day="2026-01-07")) == []
+
+
+def test_marks_tell_what_was_sent_again_and_the_first_time_stays(emulator: Settings) -> None:
+    Bucket(emulator)
+    store, first, later = DeadLetters(emulator), datetime(2026, 1, 6, tzinfo=UTC), datetime(2026, 1, 7, tzinfo=UTC)
+    store.mark([])
+    assert store.replayed() == {}
+    store.mark([Replayed("b", later, "again")])
+    store.mark([Replayed("a", first, "1 trade"), Replayed("b", first, "1 trade")])
+    assert store.replayed() == {name: Replayed(name, first, "1 trade") for name in ("a", "b")}
+    assert list(store.find()) == []
+
+
+def test_letters_expire_after_seven_days(emulator: Settings) -> None:
+    Bucket(emulator)
+    expire_letters(emulator)
+    expire_letters(emulator)
+    (rule,) = client("s3", emulator).get_bucket_lifecycle_configuration(Bucket=emulator.lake.raw_bucket)["Rules"]
+    assert (rule["Status"], rule["Filter"], rule["Expiration"]) == ("Enabled", {"Prefix": "dlq/"}, {"Days": 7})
+
+
+class TestSummary:
+    """`dlq_summary.json`."""
+
+    def read(self, settings: Settings) -> list[dict[str, Any]]:
+        body = client("s3", settings).get_object(Bucket=settings.lake.raw_bucket, Key=SUMMARY)["Body"].read()
+        return list(json.loads(body)["days"])
+
+    def test_counts_by_day_category_reason_and_symbol(self, emulator: Settings) -> None:
+        Bucket(emulator)
+        foreign = msgspec.structs.replace(refused("invalid", b"c"), key="../x", rules=("symbol_not_allowed",))
+        letters = [refused("malformed", b"a"), refused("malformed", b"b"), foreign, refused("malformed", b"d", 0, MIDNIGHT - 1)]
+        assert DeadLetterSummary(emulator).add(RUN, 3, letters)
+        today, yesterday = self.read(emulator)
+        assert (today["date"], today["letters"], today["categories"]) == ("2026-01-06", 3, {"invalid": 1, "malformed": 2})
+        assert today["groups"] == [
+            {"category": "malformed", "reason": "not_json", "symbol": "BTC-USDT", "letters": 2},
+            {"category": "malformed", "reason": "wrong_type", "symbol": "BTC-USDT", "letters": 2},
+            {"category": "invalid", "reason": "symbol_not_allowed", "symbol": "other", "letters": 1},
+        ]
+        assert (yesterday["date"], yesterday["letters"]) == ("2026-01-05", 1)
+
+    @pytest.mark.parametrize("fresh", [False, True])
+    def test_batch_that_comes_twice_counts_once(self, emulator: Settings, fresh: bool) -> None:
+        Bucket(emulator)
+        summary = DeadLetterSummary(emulator)
+        for batch_id, added in ((3, True), (3, False), (2, False), (4, True), (4, False)):
+            summary = DeadLetterSummary(emulator) if fresh else summary
+            assert summary.add(RUN, batch_id, [refused("malformed", b"a")]) is added
+        (day,) = self.read(emulator)
+        assert day["letters"] == 2
+
+    def test_runs_add_up_and_a_summary_that_was_lost_is_made_again(self, emulator: Settings) -> None:
+        Bucket(emulator)
+        DeadLetterSummary(emulator).add(RUN, 3, [refused("malformed", b"a")])
+        DeadLetterSummary(emulator).add("other-run", 3, [refused("malformed", b"b")])
+        store: Any = client("s3", emulator)
+        store.delete_object(Bucket=emulator.lake.raw_bucket, Key=SUMMARY)
+        DeadLetterSummary(emulator).add(RUN, 3, [refused("malformed", b"a")])
+        (day,) = self.read(emulator)
+        assert day["letters"] == 2
+        assert len(store.list_objects_v2(Bucket=emulator.lake.raw_bucket, Prefix=PARTS)["Contents"]) == 2
+
+    def test_days_past_the_retention_leave_it(self, emulator: Settings) -> None:
+        Bucket(emulator)
+        day_us = 86_400_000_000
+        DeadLetterSummary(emulator).add(RUN, 1, [refused("malformed", b"a", n, MIDNIGHT + n * day_us) for n in range(10)])
+        DeadLetterSummary(emulator).add("other-run", 1, [refused("malformed", b"a", 0, MIDNIGHT + 10 * day_us)])
+        assert [day["date"] for day in self.read(emulator)] == [f"2026-01-{n:02}" for n in range(16, 8, -1)]
 
 
 def test_batch_done_again_replaces_its_own_files_only(emulator: Settings) -> None:

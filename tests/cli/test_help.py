@@ -12,33 +12,34 @@ from ctc.cli.main import command_line
 from ctc.settings import ROOT, machine
 
 KEPT = Path(__file__).parent / "help"
-COMMANDS = ("score", "sim", "live", "alerts", "query", "gaps", "status", "normalize")
+COMMANDS = ("score", "sim", "live", "alerts", "query", "gaps", "status", "normalize", "dlq")
+PARTS = ("dlq ls", "dlq show", "dlq replay")  # commands of a command
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # GitHub's runners have Typer colour everything
 
 
 def shown(*words: str, columns: int = 100) -> str:
-    result = CliRunner().invoke(command_line(), [*words, "--help"], prog_name="ctc", env={"COLUMNS": str(columns)})
+    result = CliRunner().invoke(command_line(), [*" ".join(words).split(), "--help"], prog_name="ctc", env={"COLUMNS": str(columns)})
     assert result.exit_code == 0, result.output
     return "\n".join(line.rstrip() for line in _COLOUR.sub("", result.output).strip().splitlines()) + "\n"
 
 
-@pytest.mark.parametrize("name", ["ctc", *COMMANDS])
+@pytest.mark.parametrize("name", ["ctc", *COMMANDS, *PARTS])
 def test_help_is_as_kept(name: str) -> None:
     text = shown() if name == "ctc" else shown(name)
-    path = KEPT / f"{name}.txt"
+    path = KEPT / f"{name.replace(' ', '-')}.txt"
     if machine("CTC_UPDATE_SNAPSHOTS"):
         path.write_text(text)
     assert text == path.read_text(), "the help has changed: if that is meant, run with CTC_UPDATE_SNAPSHOTS=1 and look at the difference"
 
 
 def test_every_command_has_its_help_kept() -> None:
-    assert {path.stem for path in KEPT.glob("*.txt")} == {"ctc", *COMMANDS}
+    assert {path.stem for path in KEPT.glob("*.txt")} == {"ctc", *COMMANDS, *(name.replace(" ", "-") for name in PARTS)}
     listed = re.findall(r"^│ (\w+) ", shown().split("Commands")[1], re.MULTILINE)
     assert tuple(listed) == COMMANDS
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name for name in (*COMMANDS, *PARTS) if name != "dlq"])
 def test_examples_keep_their_lines(name: str, columns: int) -> None:
     lines = shown(name, columns=columns).splitlines()
     assert max(map(len, lines)) <= columns
@@ -50,9 +51,11 @@ def test_examples_keep_their_lines(name: str, columns: int) -> None:
 
 
 def source(name: str) -> str:
-    folder = ROOT / ("sim/cli.py" if name in ("score", "sim") else f"ctc/cli/{'main' if name in ('query', 'status') else name}.py")
+    folder = ROOT / (
+        "sim/cli.py" if name in ("score", "sim") else f"ctc/cli/{'main' if name in ('query', 'status') else name.split()[0]}.py"
+    )
     return folder.read_text()
 
 
 def test_help_names_no_folder_of_this_machine() -> None:
-    assert all(str(ROOT) not in shown(name) for name in COMMANDS)
+    assert all(str(ROOT) not in shown(name) for name in (*COMMANDS, *PARTS))

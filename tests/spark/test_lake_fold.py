@@ -20,9 +20,12 @@ from log_strategies import SYMBOL, T0, Log, logs, make_heartbeat, make_trade, sm
 from ctc.codec import encode_line, pack
 from ctc.detect import SymbolFold
 from ctc.model import EXACT, Heartbeat, Trade, from_us, to_us
+from ctc.quality.counts import MINUTE_US, Tallies, Tally
+from ctc.quality.letters import Refused
 from ctc.settings import load_profile
 from ctc.spark import lake
-from ctc.spark.lake import HEARTBEATS_ARROW, TRADES_ARROW, LakeFold, Refused, from_ipc
+from ctc.spark.lake import HEARTBEATS_ARROW, TRADES_ARROW, LakeFold, from_ipc
+from ctc.spark.quality import TALLIES
 
 SETTINGS = load_profile("sim")
 Record = tuple[str, str, bytes, int]  # shard, sequence number, data, arrival
@@ -320,3 +323,57 @@ def test_unpacked_batches_are_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     column = pa.record_batch([pa.array([row.trade_rows for row in rows], pa.binary())], ["trade_rows"])
     assert pa.Table.from_batches(lake._unpack([column])).to_pylist() == trades_in(rows)
     assert trades_in(rows)[0]["timestamp"] == from_us(to_us(trade(1).timestamp))
+
+
+def tallies_in(rows: list[Any]) -> list[Tally]:
+    found = Tallies()
+    for row in rows:
+        if row.tallies:
+            found.add(TALLIES.decode(row.tallies))
+    return found.listed()
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), chunk=st.integers(1, 9))
+def test_tallies_are_what_happened_to_each_record_of_each_minute(seed: int, chunk: int) -> None:
+    rnd = random.Random(seed)
+    records: list[Record] = []
+    wanted: dict[int, dict[str, int]] = {}
+    seen: set[int] = set()
+    for number in range(rnd.randint(1, 12)):
+        arrival = T0 + rnd.randint(0, 3) * MINUTE_US + rnd.randint(0, 9)
+        counts = wanted.setdefault(arrival - arrival % MINUTE_US, {})
+        lines = []
+        for _ in range(rnd.randint(0, 6)):
+            identity, late, wrong = rnd.randint(1, 40), rnd.random() < 0.3, rnd.random() < 0.3
+            made = trade(identity)
+            delay = timedelta(hours=1) if late else timedelta(0)
+            changed = {"ingestion_timestamp": made.timestamp + delay, "quote_volume": made.quote_volume * (2 if wrong else 1)}
+            broken = rnd.random() < 0.2
+            lines.append(b'{"price":-1}' if broken else encode_line(msgspec.structs.replace(made, **changed)))
+            new = identity not in seen
+            seen |= set() if broken else {identity}
+            names = ["failed"] if broken else ["kept"] if new else ["duplicate"]
+            if not broken and new:
+                names += ["late"] * late + ["inconsistent"] * wrong + ["passed"] * (not late and not wrong)
+            for name in names:
+                counts[name] = counts.get(name, 0) + 1
+        records.append(("s", str(number), b"\n".join(lines), arrival))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lake, "CHUNK", chunk)
+        rows = run(records, rnd.choices(range(len(records) + 1), k=2))
+    found = {tally.minute_us: tally for tally in tallies_in(rows)}
+    names = ("late", "inconsistent", "duplicate")
+    told = {
+        minute: {"kept": tally.kept, "passed": tally.passed, "failed": tally.failed, **{name: tally.rules.get(name, 0) for name in names}}
+        for minute, tally in found.items()
+    }
+    assert {minute: {name: n for name, n in counts.items() if n} for minute, counts in told.items()} == wanted
+    assert sum(tally.passed for tally in found.values()) == sum(row.trades - row.flagged for row in rows)
+    assert sum(tally.processed for tally in found.values()) == sum(row.trades + row.rejects for row in rows)
+
+
+def test_foreign_keys_are_counted_together() -> None:
+    rows = [*one(trade(1), symbol="DOGE-USDT"), *one(trade(1), symbol="../../etc")]
+    (tally,) = tallies_in(rows)
+    assert (tally.symbol, tally.failed, tally.rules) == ("other", 2, {"symbol_not_allowed": 2})

@@ -14,8 +14,8 @@ from pyspark.sql import Row
 from ctc.codec import pack
 from ctc.errors import FrameError
 from ctc.producer.tape import MAX_LINE_BYTES, dead_letter
+from ctc.quality.letters import Refused
 from ctc.spark.dead_letters import letters_of
-from ctc.spark.lake import Refused
 
 RECEIVED = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -27,7 +27,8 @@ def read(data: bytes) -> list[Refused]:
 @given(raw=st.binary(max_size=200) | st.text(max_size=50).map(str.encode), reason=st.text(max_size=30))
 def test_letter_gives_back_the_frame_and_the_reason(raw: bytes, reason: str) -> None:
     (letter,) = read(pack([dead_letter(FrameError("binance", reason, raw), RECEIVED)]))
-    assert letter == Refused("malformed", (f"binance: {reason}",), raw, "binance", "s", "5", 0, 9)
+    place, rules = ("binance", "s", "5", 0, 9), ("frame_unreadable",)
+    assert letter == Refused("malformed", (f"binance: {reason}",), raw, *place, rules, "frames", "binance", RECEIVED)
 
 
 def test_letters_of_one_record_are_told_apart() -> None:
@@ -40,7 +41,7 @@ def test_frame_that_was_cut_says_so() -> None:
     raw = b"\xff" * (2 * MAX_LINE_BYTES)
     (letter,) = read(pack([dead_letter(FrameError("binance", "too long", raw), RECEIVED)]))
     assert letter.raw == raw[: len(letter.raw)]
-    assert letter.reasons == ("binance: too long", "cut from 2,000,000 bytes")
+    assert (letter.reasons, letter.cut_from) == (("binance: too long",), 2_000_000)
 
 
 @pytest.mark.parametrize(
