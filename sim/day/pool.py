@@ -23,11 +23,11 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
         return [run_symbol(job, settings, tell) for job in chosen]
     context = multiprocessing.get_context("spawn")
     told: Queue[int] = context.Queue()
-    with _interrupts_held():
-        # A process that ends with its job gives back its memory, and its peak is that job's.
-        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
-        futures = [pool.submit(_work, job, settings) for job in chosen]
+    # A process that ends with its job gives back its memory, and its peak is that job's.
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
     try:
+        with _interrupts_held():
+            futures = [pool.submit(_work, job, settings) for job in chosen]
         _watch(futures, told, tell)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
