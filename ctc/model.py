@@ -271,7 +271,7 @@ class SpaceLedger(msgspec.Struct, kw_only=True):
 
     first_id: int
     last_id: int
-    newest_us: int
+    newest: datetime
     ids: dict[str, int] = {}
     noted: list[IdSpan] = []
 

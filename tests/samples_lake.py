@@ -106,6 +106,7 @@ def trade_row(number: int, **changes: Any) -> dict[str, Any]:
         "ingestion_timestamp": minute(number) + timedelta(milliseconds=40),
         "is_late": False,
         "is_inconsistent": False,
+        "is_backfilled": False,
         "raw_event_payload": f'{{"e":"aggTrade","s":"BTCUSDT","a":{identity}}}',
         "shard": "shardId-000000000000",
         "sequence_number": f"4960000000000000{identity:04}",

@@ -8,12 +8,12 @@ nothing traded for a long time: the ids are those on either side).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import msgspec
 
-from ctc.model import GapLedger, IdSpan, SpaceLedger, Trade, from_us, to_us
+from ctc.model import GapLedger, IdSpan, SpaceLedger, Trade
 from ctc.quality.dedup import Gap, is_dense
 from ctc.quality.ids import Intervals
 
@@ -23,71 +23,95 @@ MAX_SPANS = 1_000  # of one symbol in one batch: past it a span takes in ids tha
 MAX_NOTED = 100  # spans other than received ones that the newest view of a space keeps
 
 
+class _Run:
+    """Neighbouring trades of one state, as they come; counted in its space when it ends."""
+
+    __slots__ = ("backfilled", "first_id", "last_id", "newest", "oldest", "space", "trades")
+
+    def __init__(self, space: str, trade: Trade) -> None:
+        self.space = space
+        self.backfilled = trade.is_backfilled
+        self.first_id = self.last_id = trade.trade_id
+        self.oldest = self.newest = trade.timestamp
+        self.trades = 1
+
+    def span(self) -> IdSpan:
+        return IdSpan(
+            space=self.space,
+            state="backfilled" if self.backfilled else "received",
+            first_id=self.first_id,
+            last_id=self.last_id,
+            trades=self.trades,
+            started_at=self.oldest,
+            ended_at=self.newest,
+        )
+
+
 class Ledger:
     """Takes unique trades and declared gaps in log order; `spans` gives those since the last call."""
 
     def __init__(self, halt_after_s: int, state: GapLedger | None = None) -> None:
         self.state = state if state is not None else GapLedger()
-        self._halt_us = halt_after_s * 1_000_000
-        self._open: dict[str, IdSpan] = {}
+        self._halt = timedelta(seconds=halt_after_s)
+        self._runs: dict[tuple[str, str, str, str], _Run] = {}
         self._closed: list[IdSpan] = []
 
     def trade(self, trade: Trade) -> None:
-        """One unique trade."""
-        name, number, us = trade.space, trade.trade_id, to_us(trade.timestamp)
-        state = "backfilled" if trade.is_backfilled else "received"
-        span = self._open.get(name)
+        """One unique trade. The ordinary one is the neighbour of the one before, and costs a comparison."""
+        key = (trade.exchange, trade.market, trade.native_symbol, trade.kind)
+        run = self._runs.get(key)
         if (
-            span is not None
-            and number == span.last_id + 1
-            and span.state == state
-            and us - self.state.spaces[name].newest_us < self._halt_us
+            run is not None
+            and trade.trade_id == run.last_id + 1
+            and trade.is_backfilled is run.backfilled
+            and trade.timestamp - run.newest < self._halt
         ):
-            span.last_id, span.ended_at = number, trade.timestamp
-            span.trades += 1
-        elif is_dense(name):
-            self._begin(trade, name, state, us)
-        else:
-            return
-        space = self.state.spaces[name]
-        space.ids[state] = space.ids.get(state, 0) + 1
-        if number > space.last_id or space.newest_us == 0:
-            space.last_id, space.newest_us = max(number, space.last_id), us
-        else:
-            self._came_after_all(space, number)
+            run.last_id = trade.trade_id
+            run.newest = trade.timestamp
+            run.trades += 1
+        elif is_dense(trade.space):
+            self._begin(trade, key, run)
 
-    def _begin(self, trade: Trade, name: str, state: str, us: int) -> None:
-        number = trade.trade_id
+    def _begin(self, trade: Trade, key: tuple[str, str, str, str], run: _Run | None) -> None:
+        name, number = trade.space, trade.trade_id
+        if run is not None:
+            if len(self._closed) >= MAX_SPANS:
+                run.first_id, run.last_id, run.trades = min(run.first_id, number), max(run.last_id, number), run.trades + 1
+                return
+            self._end(run)
         space = self.state.spaces.get(name)
         if space is None:
-            space = self.state.spaces[name] = SpaceLedger(first_id=number, last_id=number, newest_us=0, ids={}, noted=[])
-        elif number == space.last_id + 1 and us - space.newest_us >= self._halt_us:
-            self._note(space, self._span(name, "halted", space.last_id, number, 0, from_us(space.newest_us), trade.timestamp))
-        space.first_id = min(space.first_id, number)
-        span = self._open.get(name)
-        if span is not None and len(self._closed) >= MAX_SPANS:
-            span.first_id, span.last_id, span.trades = min(span.first_id, number), max(span.last_id, number), span.trades + 1
-            return
-        if span is not None:
-            self._closed.append(span)
-        self._open[name] = self._span(name, state, number, number, 1, trade.timestamp, trade.timestamp)
+            space = self.state.spaces[name] = SpaceLedger(first_id=number, last_id=number - 1, newest=trade.timestamp)
+        elif number == space.last_id + 1 and trade.timestamp - space.newest >= self._halt:
+            self._note(space, _span(name, "halted", space.last_id, number, space.newest, trade.timestamp))
+        elif number <= space.last_id:
+            self._came_after_all(space, number)
+        self._runs[key] = _Run(name, trade)
+
+    def _end(self, run: _Run) -> None:
+        span, space = run.span(), self.state.spaces[run.space]
+        self._closed.append(span)
+        space.ids[span.state] = space.ids.get(span.state, 0) + span.trades
+        space.first_id = min(space.first_id, span.first_id)
+        if span.last_id > space.last_id:
+            space.last_id, space.newest = span.last_id, span.ended_at
+        if span.state == "backfilled":
+            self._keep(space, span)
 
     def gap(self, gap: Gap) -> None:
         """One range that was declared lost, or natural."""
         state = "natural" if gap.natural else "lost"
         space = self.state.spaces.get(gap.space)
         if space is None:
-            space = self.state.spaces[gap.space] = SpaceLedger(first_id=gap.first_id, last_id=gap.last_id, newest_us=0, ids={}, noted=[])
+            space = self.state.spaces[gap.space] = SpaceLedger(first_id=gap.first_id, last_id=gap.last_id, newest=gap.declared_at)
         space.ids[state] = space.ids.get(state, 0) + gap.last_id - gap.first_id + 1
-        self._note(space, self._span(gap.space, state, gap.first_id, gap.last_id, 0, gap.declared_at, gap.declared_at))
+        self._note(space, _span(gap.space, state, gap.first_id, gap.last_id, gap.declared_at, gap.declared_at))
 
     def spans(self) -> list[IdSpan]:
         """Everything since the last call, and a fresh start for the next."""
-        found = [*self._closed, *self._open.values()]
-        for span in found:
-            if span.state == "backfilled":
-                self._keep(self.state.spaces[span.space], span)
-        self._closed, self._open = [], {}
+        for run in self._runs.values():
+            self._end(run)
+        found, self._closed, self._runs = self._closed, [], {}
         return found
 
     def _note(self, space: SpaceLedger, span: IdSpan) -> None:
@@ -110,8 +134,9 @@ class Ledger:
                 space.ids[span.state] -= 1
                 return
 
-    def _span(self, space: str, state: str, first: int, last: int, trades: int, start: datetime, end: datetime) -> IdSpan:
-        return IdSpan(space=space, state=state, first_id=first, last_id=last, trades=trades, started_at=start, ended_at=end)
+
+def _span(space: str, state: str, first: int, last: int, start: datetime, end: datetime) -> IdSpan:
+    return IdSpan(space=space, state=state, first_id=first, last_id=last, trades=0, started_at=start, ended_at=end)
 
 
 def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:

@@ -87,7 +87,7 @@ def test_spreads_come_back_in_order(store: MetricStore) -> None:
 def a_ledger(received: int, lost: int) -> GapLedger:
     space = "binance|spot|BTCUSDT|aggTrade"
     span = IdSpan(space=space, state="lost", first_id=5, last_id=4 + lost, trades=0, started_at=NOON, ended_at=NOON)
-    view = SpaceLedger(first_id=1, last_id=received + lost, newest_us=7, ids={"received": received, "lost": lost}, noted=[span])
+    view = SpaceLedger(first_id=1, last_id=received + lost, newest=NOON, ids={"received": received, "lost": lost}, noted=[span])
     return GapLedger(spaces={space: view})
 
 
