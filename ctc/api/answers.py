@@ -15,9 +15,9 @@ NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
 _TAG = re.compile(r'"[^"]*"|\*')
 
 
-def answer(value: msgspec.Struct) -> Response:
-    """One that is never kept: it speaks of this moment."""
-    return Response(ENCODER.encode(value), headers={**NO_SNIFF, "Cache-Control": "no-store"}, media_type="application/json")
+def answer(value: msgspec.Struct, cache: str = "no-store") -> Response:
+    """One that is sent in full each time; by default never kept, since it speaks of this moment."""
+    return Response(ENCODER.encode(value), headers={**NO_SNIFF, "Cache-Control": cache}, media_type="application/json")
 
 
 def tagged(request: Request, value: msgspec.Struct, cache: str = FRESH) -> Response:
