@@ -12,5 +12,5 @@ export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { target: "es2022", chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
   server: { host: "127.0.0.1", proxy: Object.fromEntries(routes.map((route) => [`/${route}`, api])) },
-  test: { environment: "jsdom", include: ["tests/**/*.test.{ts,tsx}"], setupFiles: ["tests/setup.ts"], restoreMocks: true },
+  test: { environment: "jsdom", include: ["tests/**/*.test.{ts,tsx}"], setupFiles: ["tests/setup.ts"], restoreMocks: true, testTimeout: 60_000 },
 });

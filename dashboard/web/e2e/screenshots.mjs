@@ -50,6 +50,7 @@ for (const [width, [w, h]] of Object.entries(WIDTHS)) {
     await page.goto(url);
     if (state === "loading") await page.waitForSelector('[data-state="loading"]');
     else await page.waitForFunction(() => !document.querySelector('[data-state="loading"]'));
+    if (!["loading", "error", "empty"].includes(state)) await page.locator("svg.recharts-surface").nth(2).waitFor();
     if (state === "evidence") {
       await page.getByRole("region", { name: "Whales" }).getByRole("link").first().click();
       await page.getByText("Trades behind it").waitFor();
@@ -65,7 +66,7 @@ for (const [width, [w, h]] of Object.entries(WIDTHS)) {
     }
     if (state === "quality") await page.getByRole("region", { name: "Data quality" }).locator("svg.recharts-surface").waitFor();
     if (state === "paused") await page.getByRole("button", { name: "Pause" }).click();
-    await page.screenshot({ path: `${folder}/${width}-${state}.png`, fullPage: width !== "wide" || state === "quality" });
+    await page.screenshot({ path: `${folder}/${width}-${state}.png`, fullPage: state !== "evidence" && (width !== "wide" || state === "quality") });
     await context.close();
   }
 }

@@ -7,8 +7,8 @@ import { AlertFeed } from "@/features/alerts/components/AlertFeed";
 import { HealthPanel } from "@/features/health/components/HealthPanel";
 import { QualityPanel } from "@/features/quality/components/QualityPanel";
 import { SymbolStrip } from "@/features/session/components/SymbolStrip";
-import SpreadPanel from "@/features/spread/components/SpreadPanel";
-import VolumePanel from "@/features/volume/components/VolumePanel";
+import { SpreadPanel } from "@/features/spread/components/SpreadPanel";
+import { VolumePanel } from "@/features/volume/components/VolumePanel";
 import { WhaleLog } from "@/features/whales/components/WhaleLog";
 import type { ChartProps } from "@/shared/charts";
 import { ANSWERS, example, fakeApi, QUALITY, show, type Json } from "./api";
@@ -57,7 +57,7 @@ describe.each(CASES)("$name", ({ name, page, path, ready, none, empty }) => {
     fakeApi();
     show(page);
     await waitFor(() => expect(panel().dataset["state"]).toBe("ready"));
-    expect(within(panel()).getAllByText(ready).length).toBeGreaterThan(0);
+    expect((await within(panel()).findAllByText(ready)).length).toBeGreaterThan(0);
   });
 
   it("says that there is nothing", async () => {
@@ -71,7 +71,7 @@ describe.each(CASES)("$name", ({ name, page, path, ready, none, empty }) => {
     const api = fakeApi();
     api.down = true;
     show(page);
-    await waitFor(() => expect(panel().dataset["state"]).toBe("error"), { timeout: 4000 });
+    await waitFor(() => expect(panel().dataset["state"]).toBe("error"));
     expect(screen.getByRole("alert").textContent).toContain("does not answer");
     api.down = false;
     await userEvent.click(screen.getByRole("button", { name: "Try again" }));
@@ -83,11 +83,11 @@ describe.each(CASES)("$name", ({ name, page, path, ready, none, empty }) => {
     show(page, 0.1);
     await waitFor(() => expect(panel().dataset["state"]).toBe("ready"));
     api.down = true;
-    await waitFor(() => expect(panel().dataset["state"]).toBe("stale"), { timeout: 4000 });
+    await waitFor(() => expect(panel().dataset["state"]).toBe("stale"));
     expect(within(panel()).getByText(/Stale since \d\d:\d\d:\d\d UTC/)).toBeTruthy();
-    expect(within(panel()).getAllByText(ready).length).toBeGreaterThan(0);
+    expect((await within(panel()).findAllByText(ready)).length).toBeGreaterThan(0);
     api.down = false;
-    await waitFor(() => expect(panel().dataset["state"]).toBe("ready"), { timeout: 4000 });
+    await waitFor(() => expect(panel().dataset["state"]).toBe("ready"));
   });
 });
 

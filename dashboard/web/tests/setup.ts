@@ -1,4 +1,4 @@
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
 
 // What jsdom lacks: a layout, so that charts have a size to draw in, and dialogs.
@@ -10,6 +10,8 @@ class Observer {
   unobserve(): void {}
   disconnect(): void {}
 }
+
+configure({ asyncUtilTimeout: 15_000 });
 
 beforeEach(() => {
   vi.stubGlobal("ResizeObserver", Observer);

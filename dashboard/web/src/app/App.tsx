@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, type ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { Header } from "@/app/Header";
 import { useAlerts } from "@/features/alerts/api/alerts";
 import { AlertDetail } from "@/features/alerts/components/AlertDetail";
@@ -8,12 +8,12 @@ import { HealthPanel } from "@/features/health/components/HealthPanel";
 import { QualityPanel } from "@/features/quality/components/QualityPanel";
 import { useSession } from "@/features/session/api/session";
 import { SymbolStrip } from "@/features/session/components/SymbolStrip";
+import { SpreadPanel } from "@/features/spread/components/SpreadPanel";
+import { VolumePanel } from "@/features/volume/components/VolumePanel";
 import { WhaleLog } from "@/features/whales/components/WhaleLog";
 import { usePolling } from "@/shared/polling";
 import { useView, windowOf } from "@/shared/url";
 
-const VolumePanel = lazy(() => import("@/features/volume/components/VolumePanel"));
-const SpreadPanel = lazy(() => import("@/features/spread/components/SpreadPanel"));
 const DISCLAIMER = "For educational and analytical purposes only. Not financial advice.";
 
 /** The whole page. */
@@ -46,26 +46,21 @@ export function App(): ReactNode {
         <SymbolStrip chosen={symbol} onChoose={(chosen) => change({ symbol: chosen })} />
         <div className="grid grid-cols-1 gap-2 lg:grid-cols-[minmax(0,1fr)_25rem] lg:gap-3 2xl:grid-cols-[minmax(0,1fr)_30rem]">
           <div className="contents lg:flex lg:min-w-0 lg:flex-col lg:gap-3">
-            <Suspense fallback={<Place height="h-96" />}><VolumePanel {...charts} height="h-84" /></Suspense>
-            <Suspense fallback={<Place height="h-64" />}><SpreadPanel {...charts} height="h-52" /></Suspense>
+            <VolumePanel {...charts} height="h-84" />
+            <SpreadPanel {...charts} height="h-52" />
             <WhaleLog symbol={symbol} height="h-72" />
           </div>
           <div className="contents lg:flex lg:min-w-0 lg:flex-col lg:gap-3">
             <div className="max-lg:order-first"><AlertFeed symbol={symbol} height="h-72 lg:h-[31.5rem]" /></div>
-            <HealthPanel height="h-80 lg:h-0 lg:min-h-60 lg:flex-1" className="lg:flex-1" />
+            <HealthPanel height="h-80 lg:h-auto lg:min-h-60 lg:grow lg:basis-px" className="lg:flex-1" />
           </div>
         </div>
         <QualityPanel height="h-80 lg:h-72" />
       </main>
       <footer className="sticky bottom-0 border-t border-line bg-surface px-3 py-1.5 text-center text-2xs text-muted lg:px-4">
         {session.data?.disclaimer ?? DISCLAIMER}
-        {session.data?.market === "simulated" && " The market shown is simulated."}
       </footer>
       <AlertDetail />
     </div>
   );
-}
-
-function Place({ height }: { height: string }): ReactNode {
-  return <div className={`rounded-lg border border-line bg-surface ${height}`} />;
 }

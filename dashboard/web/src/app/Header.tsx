@@ -37,12 +37,12 @@ export function Header({ session, health, reachable }: { session: Session | unde
       {session && session.market !== "live" && (
         <span title="This is not the real market now" className="rounded border border-medium px-1.5 py-px text-2xs font-semibold tracking-wide text-medium uppercase">{session.market}</span>
       )}
-      <p className="text-2xs text-muted">
+      <p className="text-2xs text-muted max-sm:order-1 max-sm:w-full">
         <span className="whitespace-nowrap" title={session?.clock ?? ""}>Stream {session?.clock ? `${date(session.clock)} ${clockTime(session.clock)} UTC` : "–"}</span>
         <span aria-hidden="true"> · </span>
         <span className="whitespace-nowrap">Updated {updated ? `${clockTime(updated)} UTC` : "–"}</span>
       </p>
-      <div className="ml-auto flex flex-wrap items-center gap-1.5">
+      <div className="ml-auto flex max-sm:order-2 flex-wrap items-center gap-1.5">
         {view.at && (
           <button type="button" className={`${button} border-accent text-accent`} onClick={() => change({ at: "" })}>At {clockTime(view.at)} · back to now</button>
         )}

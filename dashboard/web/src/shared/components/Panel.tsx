@@ -33,11 +33,11 @@ export function Panel<T>({ title, asked, empty, children, actions, note, height,
     <section aria-labelledby={id} data-state={state} aria-busy={state === "loading"} className={`relative flex min-w-0 flex-col rounded-lg border border-line bg-surface ${className}`}>
       <header className="flex min-h-10 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1.5">
         <h2 id={id} className="text-[0.8125rem] font-semibold tracking-tight">{title}</h2>
-        {note && <span className="text-2xs text-muted">{note}</span>}
+        {note && <span className="truncate text-2xs text-muted max-md:hidden">{note}</span>}
         <div className="ml-auto flex flex-wrap items-center gap-1.5">{actions}</div>
       </header>
       {state === "stale" && <Stale since={asked.dataUpdatedAt} why={error?.message ?? ""} />}
-      <div className={`overflow-auto ${height}`} tabIndex={0} role="group" aria-label={title}>
+      <div className={`relative overflow-auto ${height}`} tabIndex={0} role="group" aria-label={title}>
         {state === "loading" && <Loading />}
         {state === "error" && <Failed why={error?.message ?? "No answer."} retry={asked.refetch} />}
         {state === "empty" && data !== undefined && <Words>{empty(data)}</Words>}

@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** The spread as quoted and without the peg, between the lines that make an alert. */
-export function SpreadChart({ rows, threshold, at, onOpen }: Props): ReactNode {
+export default function SpreadChart({ rows, threshold, at, onOpen }: Props): ReactNode {
   const first = rows[0]?.at ?? 0;
   const last = rows.at(-1)?.at ?? 0;
   const alerts = rows.filter((row) => row.alert).length;

@@ -1,12 +1,13 @@
-import type { ReactNode } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 import { useSpreads } from "@/features/spread/api/spreads";
-import { SpreadChart } from "@/features/spread/components/SpreadChart";
 import { spreadRows } from "@/features/spread/rows";
 import { orBlocked, type ChartProps } from "@/shared/charts";
 import { Panel } from "@/shared/components/Panel";
 
+const SpreadChart = lazy(() => import("@/features/spread/components/SpreadChart"));
+
 /** Binance against Coinbase, half minute by half minute. */
-export default function SpreadPanel({ symbol, span, session, alerts, at, onOpen, height, blocked }: ChartProps): ReactNode {
+export function SpreadPanel({ symbol, span, session, alerts, at, onOpen, height, blocked }: ChartProps): ReactNode {
   const asked = useSpreads(symbol, span);
   const threshold = session?.thresholds.spread_pct ?? 0.5;
   return (
@@ -20,12 +21,14 @@ export default function SpreadPanel({ symbol, span, session, alerts, at, onOpen,
     >
       {(data) => (
         <div className="h-full py-2 pr-1">
-          <SpreadChart
-            rows={spreadRows(data.spreads, alerts, Date.parse(data.since ?? ""), Date.parse(data.until ?? ""), data.window_s * 1000)}
-            threshold={threshold}
-            at={at}
-            onOpen={onOpen}
-          />
+          <Suspense fallback={null}>
+            <SpreadChart
+              rows={spreadRows(data.spreads, alerts, Date.parse(data.since ?? ""), Date.parse(data.until ?? ""), data.window_s * 1000)}
+              threshold={threshold}
+              at={at}
+              onOpen={onOpen}
+            />
+          </Suspense>
         </div>
       )}
     </Panel>

@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** One exchange's minutes: volume as bars, the baseline's band behind them, alerts on top. */
-export function VolumeChart({ exchange, rows, at, onOpen }: Props): ReactNode {
+export default function VolumeChart({ exchange, rows, at, onOpen }: Props): ReactNode {
   const first = rows[0]?.at ?? 0;
   const last = rows.at(-1)?.at ?? 0;
   const alerts = rows.filter((row) => row.alert).length;

@@ -30,7 +30,7 @@ export function WhaleLog({ symbol, height }: { symbol: string; height: string })
         <table className="w-full border-collapse">
           <thead>
             <tr className="text-left">
-              <th scope="col" className={`${HEAD} pl-3`}>Time</th>
+              <th scope="col" className={`${HEAD} pl-3!`}>Time</th>
               <th scope="col" className={HEAD}>Symbol</th>
               <th scope="col" className={HEAD}><span className="max-sm:sr-only">Exchange</span></th>
               <th scope="col" className={HEAD}>Side</th>
