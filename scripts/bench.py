@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from bench.api import api
 from bench.frames import frames
 from bench.machine import describe, revision
 from bench.memory import Peaks, sampled
@@ -23,7 +24,7 @@ from rich.console import Console
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 
-SECTIONS = ("frames", "drain", "sustained", "latency")
+SECTIONS = ("frames", "drain", "sustained", "latency", "api")
 TELL = Console(stderr=True, highlight=False)
 MIB = 1 << 20
 
@@ -73,6 +74,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "drain": lambda: drain(state, _say, other, trades),
         "sustained": lambda: sustained(state, _say, other, 2 if quick else 20),
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),
+        "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
     }
     return {name: measure for name, measure in known.items() if not options.only or name in options.only}
 

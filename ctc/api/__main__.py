@@ -24,11 +24,11 @@ HOST = "127.0.0.1"
 
 def build(settings: Settings, state: Path, trace: Trace = no_lake, lags: Lags | None = None) -> FastAPI:
     """The API over the session's own tables and status files; what needs more than DynamoDB is handed in."""
-    keep_s = settings.api.keep_ms / 1000
+    keep_s = settings.api.keep_ms / 2000  # half by the stores, half by the answers made from them
     metrics = DynamoMetrics(settings, keep_s=keep_s)
     triggers_s = {"detect": settings.spark.detect_trigger_s, "lake": settings.spark.lake_trigger_s}
     health = SessionHealth(state, metrics, triggers_s=triggers_s, lags=lags, wall_stream=settings.producer.clock == "wall")
-    return create_app(DynamoAlerts(settings, keep_s=keep_s), metrics, health, settings, trace)
+    return create_app(DynamoAlerts(settings, keep_s=keep_s), metrics, health, settings, trace, keep_s=keep_s)
 
 
 def build_local(settings: Settings, state: Path) -> FastAPI:

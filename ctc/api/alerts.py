@@ -8,10 +8,25 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Request, Response
 
 from ctc.api import docs, problems
-from ctc.api.answers import tagged
+from ctc.api.answers import Answers
 from ctc.api.evidence import Trace, Trades
 from ctc.api.models import AlertList, Evidence, WhaleList, WhaleTrade
-from ctc.api.parameters import AlertId, Cursor, Exchange, Kind, Limit, Names, Severity, Since, Symbol, Type, Until, place_of, to_cursor
+from ctc.api.parameters import (
+    AlertId,
+    Cursor,
+    Exchange,
+    Kind,
+    Limit,
+    Names,
+    Severity,
+    Since,
+    Symbol,
+    Type,
+    Until,
+    WithTrades,
+    place_of,
+    to_cursor,
+)
 from ctc.model import EPOCH, Alert, Bar, Spread
 from ctc.ports import AlertPage, AlertStore, MetricStore
 
@@ -19,7 +34,7 @@ EXAMINE = 2_000  # alerts that a page may walk past: no filter makes a request r
 BEFORE, AFTER = timedelta(minutes=30), timedelta(minutes=5)
 
 
-def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names) -> APIRouter:
+def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names, answers: Answers) -> APIRouter:
     """The routes over these stores."""
     routes = APIRouter()
 
@@ -52,8 +67,12 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names)
         cursor: Cursor = None,
     ) -> Response:
         wanted, venue = names.asked("symbol", symbol), names.asked("exchange", exchange)
-        found = page(type, wanted, since, until, limit, cursor, _filter(severity=severity, exchange=venue))
-        return tagged(request, AlertList(alerts=found.alerts, count=len(found.alerts), has_more=found.has_more, next=to_cursor(found.next)))
+
+        def make() -> AlertList:
+            found = page(type, wanted, since, until, limit, cursor, _filter(severity=severity, exchange=venue))
+            return AlertList(alerts=found.alerts, count=len(found.alerts), has_more=found.has_more, next=to_cursor(found.next))
+
+        return answers.tagged(request, make)
 
     @routes.get("/whales", **docs.WHALES)
     def list_whales(
@@ -68,17 +87,23 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names)
     ) -> Response:
         wanted, venue = names.asked("symbol", symbol), names.asked("exchange", exchange)
         rule = None if kind is None else f"whale.{kind}"
-        found = page("whale", wanted, since, until, limit, cursor, _filter(rule=rule, exchange=venue))
-        whales = [_whale(alert) for alert in found.alerts]
-        return tagged(request, WhaleList(whales=whales, count=len(whales), has_more=found.has_more, next=to_cursor(found.next)))
+
+        def make() -> WhaleList:
+            found = page("whale", wanted, since, until, limit, cursor, _filter(rule=rule, exchange=venue))
+            whales = [_whale(alert) for alert in found.alerts]
+            return WhaleList(whales=whales, count=len(whales), has_more=found.has_more, next=to_cursor(found.next))
+
+        return answers.tagged(request, make)
 
     @routes.get("/alerts/{alert_id}", **docs.ALERT)
-    def read_alert(request: Request, alert_id: AlertId) -> Response:
-        alert = alerts.get(alert_id)
-        if alert is None:
-            raise problems.Refused(problems.UNKNOWN_ALERT, "no alert has this id, or it is older than a day")
-        traced = trace(alert)
-        return tagged(request, _evidence(alert, metrics, traced))
+    def read_alert(request: Request, alert_id: AlertId, trades: WithTrades = True) -> Response:
+        def make() -> Evidence:
+            alert = alerts.get(alert_id)
+            if alert is None:
+                raise problems.Refused(problems.UNKNOWN_ALERT, "no alert has this id, or it is older than a day")
+            return _evidence(alert, metrics, trace(alert) if trades else Trades(absent="they were not asked for"))
+
+        return answers.tagged(request, make)
 
     return routes
 

@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from ctc import __version__
 from ctc.api import alerts as alert_routes
 from ctc.api import docs, evidence, market, problems, service, web
+from ctc.api.answers import Answers
 from ctc.api.limits import RequestLimit
 from ctc.api.models import Health
 from ctc.api.parameters import Names
@@ -25,10 +26,12 @@ def create_app(
     settings: Settings,
     trace: evidence.Trace = evidence.no_lake,
     build: Path = web.BUILD,
+    keep_s: float = 0,
 ) -> FastAPI:
     """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it.
 
-    `trace` finds the trades behind an alert; `build` holds the dashboard's files.
+    `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
+    given again for `keep_s`.
     """
     app = FastAPI(title="Coat Tail Capital", version=__version__, redoc_url=None, **docs.ABOUT)
     app.add_middleware(RequestLimit, per_s=settings.api.requests_per_s, burst=settings.api.burst)
@@ -36,10 +39,10 @@ def create_app(
         CORSMiddleware, allow_origins=list(settings.api.cors_origins), allow_methods=["GET"], expose_headers=["ETag", "Retry-After"]
     )
     problems.install(app)
-    names = Names(settings)
-    app.include_router(alert_routes.router(alerts, metrics, trace, names))
-    app.include_router(market.router(metrics, settings, names))
-    app.include_router(service.router(metrics, health, settings))
-    web.install(app, build)
+    names, answers = Names(settings), Answers(keep_s)
+    app.include_router(alert_routes.router(alerts, metrics, trace, names, answers))
+    app.include_router(market.router(metrics, settings, names, answers))
+    app.include_router(service.router(metrics, health, settings, answers))
+    web.install(app, answers, build)
     docs.publish(app)
     return app

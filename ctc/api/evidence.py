@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from ctc.ports import LakeReader
 log = logging.getLogger(__name__)
 
 MOST = 50
+AT_ONCE, WAIT_S = 3, 5.0  # questions to the lake: so that they never take all the threads that answer
 COLUMNS = ", ".join(EvidenceTrade.__struct_fields__)
 
 
@@ -42,9 +44,18 @@ class LakeTrace:
 
     def __init__(self, open_lake: Callable[[], LakeReader]) -> None:
         self._lake = cache(open_lake)
+        self._busy = BoundedSemaphore(AT_ONCE)
 
     def __call__(self, alert: Alert) -> Trades:
         """The largest trades; what goes wrong is said, not raised, since the alert itself can be shown."""
+        if not self._busy.acquire(timeout=WAIT_S):
+            return Trades(absent="the lake is busy with other questions; ask again")
+        try:
+            return self._trace(alert)
+        finally:
+            self._busy.release()
+
+    def _trace(self, alert: Alert) -> Trades:
         condition, values = trades_behind(msgspec.structs.asdict(alert))
         sql = (
             f"select {COLUMNS}, count(*) over () as total from raw_trades where {condition} "  # noqa: S608 - only names and placeholders

@@ -75,6 +75,7 @@ To = Annotated[
     BeforeValidator(moment),
     Query(description="Windows that start before this moment. Default: the stream's clock. At most 24 h after `since`.", **_MOMENT),
 ]
+WithTrades = Annotated[bool, Query(description="With the trades behind it, which are read from the lake and take longer.")]
 SymbolPath = Annotated[str, Path(description="A canonical symbol.", examples=["BTC-USDT"])]
 AlertId = Annotated[
     str,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ctc import __version__
 from ctc.api import docs, problems
-from ctc.api.answers import answer, tagged
+from ctc.api.answers import Answers, answer
 from ctc.api.models import Health, Index, SessionInfo, Thresholds
 from ctc.ports import MetricStore
 from ctc.settings import Settings
@@ -31,13 +31,13 @@ LINKS = {
 INDEX = Index(name="Coat Tail Capital", version=__version__, links=LINKS)
 
 
-def router(metrics: MetricStore, health: Callable[[], Health], settings: Settings) -> APIRouter:
+def router(metrics: MetricStore, health: Callable[[], Health], settings: Settings, answers: Answers) -> APIRouter:
     """The routes over this session."""
     routes = APIRouter()
 
     @routes.get("/session", **docs.SESSION)
     def read_session(request: Request) -> Response:
-        return tagged(request, _session(metrics, settings))
+        return answers.tagged(request, lambda: _session(metrics, settings))
 
     @routes.get("/health", **docs.HEALTH)
     def read_health() -> Response:
@@ -47,7 +47,7 @@ def router(metrics: MetricStore, health: Callable[[], Health], settings: Setting
     def read_problem(request: Request, kind: Annotated[str, Path(description="The last part of a problem's `type`.")]) -> Response:
         if kind not in problems.KINDS:
             raise problems.Refused(problems.NOT_FOUND, f"the kinds of problems are {', '.join(problems.KINDS)}")
-        return tagged(request, problems.KINDS[kind], "public, max-age=3600")
+        return answers.tagged(request, lambda: problems.KINDS[kind], "public, max-age=3600")
 
     return routes
 

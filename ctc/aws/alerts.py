@@ -87,16 +87,16 @@ class DynamoAlerts:
         """
         after = since if since is not None else now - DEFAULT_SPAN
         found: list[Alert] = []
-        last = None
+        passed: Alert | None = None
         with translating("reading alerts from DynamoDB", self._settings):
             for count, alert in enumerate(self._newest_first(after, until, below, type, symbol)):
                 if examine is not None and count >= examine:
-                    return AlertPage(alerts=found, has_more=True, next=last)
+                    return AlertPage(alerts=found, has_more=True, next=_place(passed) if passed else None)
                 if type in (None, alert.type) and (matching is None or matching(alert)):
                     if len(found) == limit:
                         return AlertPage(alerts=found, has_more=True, next=_place(found[-1]))
                     found.append(alert)
-                last = _place(alert)
+                passed = alert
         return AlertPage(alerts=found, has_more=False)
 
     def _newest_first(
@@ -104,6 +104,7 @@ class DynamoAlerts:
     ) -> Iterator[Alert]:
         index, calendar, prefix = _path(type, symbol)
         wall = self._wall()
+        seconds = wall.timestamp()
         tops = [moment for moment in (until, below.detected_at if below else None) if moment is not None]
         top = min(tops, default=None)
         names = self._buckets(calendar, wall)
@@ -116,11 +117,7 @@ class DynamoAlerts:
             for expires_at, alert in self._bucket(index, prefix + name, self._keep_s if name in newest else SETTLED_S):
                 if alert.detected_at <= after:
                     return
-                if (
-                    expires_at > wall.timestamp()
-                    and (until is None or alert.detected_at <= until)
-                    and (below is None or _place(alert) < below)
-                ):
+                if expires_at > seconds and (until is None or alert.detected_at <= until) and (below is None or _place(alert) < below):
                     yield alert
 
     def _bucket(self, index: str, value: str, keep_s: float) -> list[tuple[int, Alert]]:
