@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ctc.api import problems
 
 CLIENTS = 10_000
-FREE = ("/assets/", "/health")  # a page's own files, and what watches the service
+FREE = "/assets/"  # a page's own files
 
 
 class RequestLimit:

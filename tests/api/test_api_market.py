@@ -121,4 +121,4 @@ def test_client_that_asks_too_much_waits(tmp_path: Path) -> None:
     answers = [api.http.get("/session") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert (answers[3].json()["type"], answers[3].headers["retry-after"]) == ("/problems/too-many-requests", "1")
-    assert api.http.get("/health").status_code == 200
+    assert api.http.get("/assets/nothing.js").status_code == 404
