@@ -46,6 +46,9 @@ def install(app: FastAPI, answers: Answers, build: Path = BUILD) -> None:
 class _Assets(StaticFiles):
     """Files whose names change with what is in them: a browser never asks for one twice."""
 
+    async def check_config(self) -> None:
+        """Nothing: a folder that is not there yet holds no files."""
+
     def file_response(self, *args: object, **options: object) -> Response:
         found = super().file_response(*args, **options)  # type: ignore[arg-type]
         found.headers.update({**NO_SNIFF, "Cache-Control": "public, max-age=31536000, immutable"})
