@@ -4,6 +4,8 @@ import { exact } from "@/shared/api/client";
 import { Num, Side } from "@/shared/components/controls";
 import { amount, count, money, price } from "@/shared/format";
 
+const COLUMNS = "grid grid-cols-[6.75rem_4rem_1fr_1fr_1fr] gap-2 px-3 py-1 max-sm:grid-cols-[6.75rem_3rem_1fr_1fr]";
+
 /** The trades behind an alert, each with its way back to the exchange's frame. */
 export function TradeTable({ evidence }: { evidence: Evidence }): ReactNode {
   const { trades, trades_total: total, trades_absent: absent } = evidence;
@@ -13,9 +15,18 @@ export function TradeTable({ evidence }: { evidence: Evidence }): ReactNode {
         Trades behind it{" "}
         {!absent && <span className="text-2xs font-normal text-muted">{total > trades.length ? `the ${trades.length} largest of ${count(total)}` : count(total)}; open one for its lineage</span>}
       </h3>
+      {!absent && (
+        <p aria-hidden="true" className={`${COLUMNS} border-b border-line text-2xs text-muted`}>
+          <span>Time</span>
+          <span>Side</span>
+          <span className="text-right">Price</span>
+          <span className="text-right max-sm:hidden">Quantity</span>
+          <span className="text-right">Size</span>
+        </p>
+      )}
       {absent ? <p className="p-3 text-muted">Not shown: {absent}.</p> : trades.map((trade) => (
         <details key={trade.event_id} className="group border-b border-line last:border-0">
-          <summary className="grid grid-cols-[6.75rem_4rem_1fr_1fr_1fr] gap-2 px-3 py-1 hover:bg-raised max-sm:grid-cols-[6.75rem_3rem_1fr_1fr]">
+          <summary className={`${COLUMNS} hover:bg-raised`}>
             <time dateTime={trade.timestamp} title={trade.timestamp} className="text-muted">{trade.timestamp.slice(11, 23).replace("Z", "")}</time>
             <Side of={trade.side} />
             <span className="text-right"><Num of={trade} field="price" as={price} /></span>
