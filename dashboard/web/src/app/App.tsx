@@ -1,6 +1,6 @@
 import { useEffect, type ReactNode } from "react";
 import { Header } from "@/app/Header";
-import { useAlerts } from "@/features/alerts/api/alerts";
+import { useAlerts, type Alert } from "@/features/alerts/api/alerts";
 import { AlertDetail } from "@/features/alerts/components/AlertDetail";
 import { AlertFeed } from "@/features/alerts/components/AlertFeed";
 import { useHealth } from "@/features/health/api/health";
@@ -29,12 +29,13 @@ export function App(): ReactNode {
   const symbols = session.data?.symbols ?? [];
   const symbol = symbols.includes(view.symbol) ? view.symbol : (symbols[0] ?? "");
   const span = windowOf(view, session.data?.clock ?? null);
-  const found = useAlerts({ symbol, ...span }, 200, symbol !== "" && span !== null);
+  const known = symbol !== "" && span !== null;
+  const spikes = useAlerts({ symbol, type: "volume_spike", ...span }, 200, known);
+  const apart = useAlerts({ symbol, type: "spread", ...span }, 200, known);
   const charts = {
     symbol,
     span,
     session: session.data,
-    alerts: found.data?.pages.flatMap((page) => page.alerts) ?? [],
     at: view.at ? Date.parse(view.at) : null,
     onOpen: (alert: string) => change({ alert }),
     blocked: session.data === undefined && session.error ? { error: session.error, refetch: session.refetch } : null,
@@ -46,8 +47,8 @@ export function App(): ReactNode {
         <SymbolStrip chosen={symbol} onChoose={(chosen) => change({ symbol: chosen })} />
         <div className="grid grid-cols-1 gap-2 lg:grid-cols-[minmax(0,1fr)_25rem] lg:gap-3 2xl:grid-cols-[minmax(0,1fr)_30rem]">
           <div className="contents lg:flex lg:min-w-0 lg:flex-col lg:gap-3">
-            <VolumePanel {...charts} height="h-84" />
-            <SpreadPanel {...charts} height="h-52" />
+            <VolumePanel {...charts} alerts={alertsOf(spikes)} height="h-84" />
+            <SpreadPanel {...charts} alerts={alertsOf(apart)} height="h-52" />
             <WhaleLog symbol={symbol} height="h-72" />
           </div>
           <div className="contents lg:flex lg:min-w-0 lg:flex-col lg:gap-3">
@@ -63,4 +64,8 @@ export function App(): ReactNode {
       <AlertDetail />
     </div>
   );
+}
+
+function alertsOf({ data }: ReturnType<typeof useAlerts>): Alert[] {
+  return data?.pages.flatMap((page) => page.alerts) ?? [];
 }
