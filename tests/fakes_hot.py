@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from ctc.aws.quality import view_of
 from ctc.model import EPOCH, Alert, Bar, GapLedger, Snapshot, Spread
-from ctc.ports import AlertPage
+from ctc.ports import AlertPage, Place
 from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, minute_of
 from ctc.quality.letters import Sample
+
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 def _wall() -> datetime:
@@ -36,13 +38,35 @@ class MemoryAlerts:
     def get(self, alert_id: str) -> Alert | None:
         return next((alert for alert in self._living() if alert.alert_id == alert_id), None)
 
-    def page(self, *, now: datetime, type: str | None, symbol: str | None, since: datetime | None, limit: int) -> AlertPage:
+    def page(
+        self,
+        *,
+        now: datetime,
+        type: str | None,
+        symbol: str | None,
+        since: datetime | None,
+        limit: int,
+        until: datetime | None = None,
+        below: Place | None = None,
+        matching: Callable[[Alert], bool] | None = None,
+        examine: int | None = None,
+    ) -> AlertPage:
         after = since if since is not None else now - timedelta(hours=24)
-        matching = [
-            alert for alert in self._living() if alert.detected_at > after and type in (None, alert.type) and symbol in (None, alert.symbol)
+        walked = [
+            alert
+            for alert in self._living()
+            if after < alert.detected_at
+            and (until is None or alert.detected_at <= until)
+            and (below is None or _place(alert) < below)
+            and symbol in (None, alert.symbol)
         ]
-        matching.sort(key=lambda alert: (alert.detected_at, alert.alert_id), reverse=True)
-        return AlertPage(alerts=matching[:limit], has_more=len(matching) > limit)
+        walked.sort(key=_place, reverse=True)
+        seen = walked if examine is None else walked[:examine]
+        found = [alert for alert in seen if type in (None, alert.type) and (matching is None or matching(alert))]
+        if len(found) > limit:
+            return AlertPage(alerts=found[:limit], has_more=True, next=_place(found[limit - 1]))
+        more = len(seen) < len(walked)
+        return AlertPage(alerts=found, has_more=more, next=_place(seen[-1]) if more else None)
 
     def _living(self) -> list[Alert]:
         with self._lock:
@@ -85,11 +109,15 @@ class MemoryMetrics:
     def stream_clock(self) -> datetime | None:
         return max((each.clock for each in self.snapshots() if each.clock is not None), default=None)
 
-    def bars(self, symbol: str, since: datetime) -> list[Bar]:
-        return [self._bars[key] for key in sorted(self._bars) if key[0] == symbol and key[1] >= since]
+    def bars(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Bar]:
+        return [self._bars[key] for key in sorted(self._bars) if key[0] == symbol and since <= key[1] < (until or _END)]
 
-    def spreads(self, symbol: str, since: datetime) -> list[Spread]:
-        return [self._spreads[key] for key in sorted(self._spreads) if key[0] == symbol and key[1] >= since]
+    def spreads(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Spread]:
+        return [self._spreads[key] for key in sorted(self._spreads) if key[0] == symbol and since <= key[1] < (until or _END)]
+
+
+def _place(alert: Alert) -> Place:
+    return Place(alert.detected_at, alert.alert_id)
 
 
 class MemoryQuality:

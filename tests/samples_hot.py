@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ctc.model import Alert, Bar, Snapshot, Spread, Whale
+from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, SpaceLedger, Spread, Whale
 
 NOON = datetime(2026, 1, 15, 12, 30, tzinfo=UTC)
 
@@ -94,3 +94,10 @@ def a_snapshot(trades: int = 10, **fields: Any) -> Snapshot:
         "late": 0,
     }
     return Snapshot(**{**values, **fields})
+
+
+def a_ledger(received: int, lost: int) -> GapLedger:
+    space = "binance|spot|BTCUSDT|aggTrade"
+    span = IdSpan(space=space, state="lost", first_id=5, last_id=4 + lost, trades=0, started_at=NOON, ended_at=NOON)
+    view = SpaceLedger(first_id=1, last_id=received + lost, newest=NOON, ids={"received": received, "lost": lost}, noted=[span])
+    return GapLedger(spaces={space: view})

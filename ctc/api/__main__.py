@@ -11,22 +11,40 @@ from fastapi import FastAPI
 
 from ctc import status
 from ctc.api.app import create_app
-from ctc.api.health import SessionHealth
-from ctc.api.quality import quality_room
+from ctc.api.evidence import LakeTrace, Trace, no_lake
+from ctc.api.health import Lags, SessionHealth
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
 from ctc.errors import CtcError, SetupError
+from ctc.ports import LakeReader
 from ctc.settings import Settings, load_state, session_state
 
 HOST = "127.0.0.1"
 
 
-def build(settings: Settings, state: Path) -> FastAPI:
-    """The API over the session's own tables and status files."""
-    metrics = DynamoMetrics(settings)
-    rooms = (quality_room(DynamoQuality(settings)),)
-    return create_app(DynamoAlerts(settings), metrics, SessionHealth(state, metrics), settings, rooms)
+def build(settings: Settings, state: Path, trace: Trace = no_lake, lags: Lags | None = None) -> FastAPI:
+    """The API over the session's own tables and status files; what needs more than DynamoDB is handed in."""
+    keep_s = settings.api.keep_ms / 2000  # half by the stores, half by the answers made from them
+    metrics = DynamoMetrics(settings, keep_s=keep_s)
+    triggers_s = {"detect": settings.spark.detect_trigger_s, "lake": settings.spark.lake_trigger_s}
+    health = SessionHealth(state, metrics, triggers_s=triggers_s, lags=lags, wall_stream=settings.producer.clock == "wall")
+    return create_app(
+        DynamoAlerts(settings, keep_s=keep_s), metrics, health, settings, trace, keep_s=keep_s, quality=DynamoQuality(settings)
+    )
+
+
+def build_local(settings: Settings, state: Path) -> FastAPI:
+    """`build` with what a session's machine has besides: the lake and the stream."""
+
+    def open_lake() -> LakeReader:
+        from ctc.aws.query import LakeReader as DuckLake  # DuckDB, which Lambda does without
+
+        return DuckLake(settings)
+
+    from ctc.aws.lags import ShardLags
+
+    return build(settings, state, LakeTrace(open_lake), ShardLags(settings))
 
 
 def listen(port: int) -> socket.socket:
@@ -50,7 +68,7 @@ def serve(settings: Settings, state: Path) -> None:
     import uvicorn  # here, since Lambda imports this module and has no server
 
     with listen(settings.api.port) as opened:
-        server = uvicorn.Server(uvicorn.Config(build(settings, state), log_level="warning", access_log=False))
+        server = uvicorn.Server(uvicorn.Config(build_local(settings, state), log_level="warning", access_log=False))
         status.publish(state, "api", {"state": "running", "url": f"http://{HOST}:{opened.getsockname()[1]}"})
         # uvicorn raises the signal that stopped it once more; taken here, so that the end is published and the exit code is 0.
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -27,11 +27,14 @@ def _kind(slug: str, title: str, status: int, remedy: str) -> ProblemKind:
 
 INVALID = _kind("invalid-parameter", "A parameter can't be used", 422, "Correct the parameters that `errors` lists and ask again.")
 UNKNOWN_SYMBOL = _kind("unknown-symbol", "Unknown symbol", 404, "Ask for one of the session's symbols; `detail` lists them.")
+UNKNOWN_ALERT = _kind("unknown-alert", "Unknown alert", 404, "Ask `/alerts` for those that are there; they are kept for a day.")
+TOO_MANY = _kind("too-many-requests", "Too many requests", 429, "Ask again after `Retry-After` seconds, and less often.")
 NOT_FOUND = _kind("not-found", "Nothing here", 404, "Start at `/`, or read `/openapi.json`.")
 METHOD = _kind("method-not-allowed", "Method not allowed", 405, "This API only answers GET.")
 UNAVAILABLE = _kind("store-unavailable", "The store does not answer", 503, "Ask again after `Retry-After` seconds; see `/health`.")
 INTERNAL = _kind("internal", "Something broke here", 500, "Nothing is wrong with the request; the service's log has the reason.")
-KINDS = {kind.type.removeprefix("/problems/"): kind for kind in (INVALID, UNKNOWN_SYMBOL, NOT_FOUND, METHOD, UNAVAILABLE, INTERNAL)}
+_ALL = (INVALID, UNKNOWN_SYMBOL, UNKNOWN_ALERT, NOT_FOUND, METHOD, TOO_MANY, UNAVAILABLE, INTERNAL)
+KINDS = {kind.type.removeprefix("/problems/"): kind for kind in _ALL}
 
 
 class Refused(Exception):
@@ -53,13 +56,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _broken)
 
 
-def _answer(
+def answer(
     request: Request,
     kind: ProblemKind,
     detail: str,
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """The problem as a response."""
     body = Problem(
         type=kind.type, title=kind.title, status=kind.status, detail=detail, instance=quote(request.url.path), errors=errors or []
     )
@@ -69,7 +73,7 @@ def _answer(
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return _answer(request, error.kind, error.detail, error.errors)
+    return answer(request, error.kind, error.detail, error.errors)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -80,18 +84,18 @@ def _invalid(request: Request, error: Exception) -> Response:
         for each in error.errors()
     ]
     names = ", ".join(dict.fromkeys(each.parameter for each in errors))
-    return _answer(request, INVALID, f"can't use: {names}", errors)
+    return answer(request, INVALID, f"can't use: {names}", errors)
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _answer(request, NOT_FOUND, "there is nothing at this path; `/` lists what there is", headers=error.headers)
+        return answer(request, NOT_FOUND, "there is nothing at this path; `/` lists what there is", headers=error.headers)
     if error.status_code == 405:
-        return _answer(request, METHOD, "this path only answers GET", headers=error.headers)
+        return answer(request, METHOD, "this path only answers GET", headers=error.headers)
     phrase = HTTPStatus(error.status_code).phrase
     plain = ProblemKind(type="about:blank", title=phrase, status=error.status_code, remedy="")
-    return _answer(request, plain, phrase, headers=error.headers)
+    return answer(request, plain, phrase, headers=error.headers)
 
 
 def _ours(request: Request, error: Exception) -> Response:
@@ -101,9 +105,9 @@ def _ours(request: Request, error: Exception) -> Response:
     log.warning("answered 503: %s", error)
     wait = math.ceil(error.retry_after) if isinstance(error, Throttled) else RETRY_AFTER_S
     detail = f"the store of alerts and metrics does not answer; ask again in {wait} s"
-    return _answer(request, UNAVAILABLE, detail, headers={"Retry-After": str(wait)})
+    return answer(request, UNAVAILABLE, detail, headers={"Retry-After": str(wait)})
 
 
 def _broken(request: Request, error: Exception) -> Response:
     log.error("answered 500: %r", error, exc_info=error)
-    return _answer(request, INTERNAL, "the request could not be answered; the service's log has the reason")
+    return answer(request, INTERNAL, "the request could not be answered; the service's log has the reason")

@@ -6,10 +6,10 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from ctc.api import docs
-from ctc.api.answers import answer
+from ctc.api.answers import Answers
 from ctc.api.models import Quality, QualityPoint, RuleCount
 from ctc.model import from_us, to_us
 from ctc.ports import QualityStore
@@ -25,15 +25,15 @@ Hours = Annotated[int, Query(ge=1, le=24, description="How far back the series a
 Step = Annotated[int, Query(ge=1, le=60, description="Minutes that one point of the series adds up.")]
 
 
-def quality_room(store: QualityStore) -> APIRouter:
-    """The endpoint over this store."""
-    room = APIRouter()
+def router(store: QualityStore, answers: Answers) -> APIRouter:
+    """The route over this store."""
+    routes = APIRouter()
 
-    @room.get("/quality", **docs.QUALITY)
-    def read_quality(hours: Hours = 24, step: Step = 1) -> Response:
-        return answer(quality_of(store.view(), hours, step), FRESH)
+    @routes.get("/quality", **docs.QUALITY)
+    def read_quality(request: Request, hours: Hours = 24, step: Step = 1) -> Response:
+        return answers.tagged(request, lambda: quality_of(store.view(), hours, step), FRESH)
 
-    return room
+    return routes
 
 
 def quality_of(view: QualityView, hours: int = 24, step: int = 1) -> Quality:

@@ -3,12 +3,15 @@
 Beside the alerts the table holds calendars (`_calendar`, `_calendar#symbol#...`, `_calendar#type#...`): which buckets
 of time hold any alert, and until when. A page walks those only, so a quiet day or a `since` years ago costs no more
 requests than the alerts it returns. A bucket is in its calendars before its first alert is written.
+
+A reader may keep what it read (`keep_s`): calendars and the two newest buckets that long, older buckets, which hardly
+change, `SETTLED_S`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,21 +21,27 @@ from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
 from ctc.aws.hot import ENCODER, INDEXES, TTL, Wall, alive, bucket, expiry, query, stamp, wall_clock
+from ctc.aws.kept import Kept
 from ctc.model import Alert
-from ctc.ports import AlertPage
+from ctc.ports import AlertPage, Place
 from ctc.settings import Settings
 
 WRITERS = 8
 DEFAULT_SPAN = timedelta(hours=24)
 REFRESH_S = 3_600
 CHUNK = 100
+SETTLED_S = 30.0
+KEPT_BUCKETS = 64  # at a thousand alerts in ten minutes about 100 MB
 _ALERT = msgspec.json.Decoder(Alert)
 
 
 class DynamoAlerts:
     """`ctc.ports.AlertStore` on DynamoDB. Readers see a write after the indexes caught up (milliseconds)."""
 
-    def __init__(self, settings: Settings, wall: Wall = wall_clock) -> None:
+    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0) -> None:
+        self._keep_s = keep_s
+        self._kept: Kept[list[tuple[int, Alert]]] = Kept(KEPT_BUCKETS)
+        self._days: Kept[dict[str, Any]] = Kept(KEPT_BUCKETS)
         self._settings = settings
         self._table = settings.tables.alerts
         self._dynamo = client("dynamodb", settings)
@@ -59,44 +68,79 @@ class DynamoAlerts:
             item = self._item(alert_id)
         return _ALERT.decode(item["doc"]["S"]) if "doc" in item and alive(item, self._wall()) else None
 
-    def page(self, *, now: datetime, type: str | None, symbol: str | None, since: datetime | None, limit: int) -> AlertPage:
-        """The newest alerts detected after `since` (by default the 24 h before `now`), at most `limit`.
+    def page(
+        self,
+        *,
+        now: datetime,
+        type: str | None,
+        symbol: str | None,
+        since: datetime | None,
+        limit: int,
+        until: datetime | None = None,
+        below: Place | None = None,
+        matching: Callable[[Alert], bool] | None = None,
+        examine: int | None = None,
+    ) -> AlertPage:
+        """As `ctc.ports.AlertStore` says; order is `detected_at`, then `alert_id`, both descending.
 
-        Order is `detected_at`, then `alert_id`, both descending; `has_more` is exact.
+        Without `examine`, `has_more` is exact.
         """
         after = since if since is not None else now - DEFAULT_SPAN
         found: list[Alert] = []
+        passed: Alert | None = None
         with translating("reading alerts from DynamoDB", self._settings):
-            for alert in self._newest_first(after, type, symbol, limit + 1):
-                found.append(alert)
-                if len(found) > limit:
-                    break
-        return AlertPage(alerts=found[:limit], has_more=len(found) > limit)
+            for count, alert in enumerate(self._newest_first(after, until, below, type, symbol)):
+                if examine is not None and count >= examine:
+                    return AlertPage(alerts=found, has_more=True, next=_place(passed) if passed else None)
+                if type in (None, alert.type) and (matching is None or matching(alert)):
+                    if len(found) == limit:
+                        return AlertPage(alerts=found, has_more=True, next=_place(found[-1]))
+                    found.append(alert)
+                passed = alert
+        return AlertPage(alerts=found, has_more=False)
 
-    def _newest_first(self, after: datetime, type: str | None, symbol: str | None, size: int) -> Iterator[Alert]:
+    def _newest_first(
+        self, after: datetime, until: datetime | None, below: Place | None, type: str | None, symbol: str | None
+    ) -> Iterator[Alert]:
         index, calendar, prefix = _path(type, symbol)
         wall = self._wall()
-        request: dict[str, Any] = {"TableName": self._table, "IndexName": index, "ScanIndexForward": False, "Limit": size}
-        values: dict[str, Any] = {}
-        if type is not None and symbol is not None:
-            request |= {"FilterExpression": "#type = :type", "ExpressionAttributeNames": {"#type": "type"}, "Limit": 2 * size}
-            values = {":type": {"S": type}}
-        for hour in self._buckets(calendar, bucket(after), wall):
-            condition = f"{INDEXES[index]} = :bucket"
-            bounds = {":bucket": {"S": prefix + hour}}
-            if hour == bucket(after):
-                # '$' follows '#': strictly after every alert of that microsecond.
-                condition += " AND detected > :after"
-                bounds[":after"] = {"S": stamp(after) + "$"}
-            items = query(self._dynamo, **request, KeyConditionExpression=condition, ExpressionAttributeValues=values | bounds)
-            yield from (_ALERT.decode(item["doc"]["S"]) for item in items if alive(item, wall))
-
-    def _buckets(self, calendar: str, first: str, wall: datetime) -> list[str]:
-        item = self._item(calendar)
         seconds = wall.timestamp()
-        return sorted(
-            (name for name, until in item.items() if name[0].isdigit() and name >= first and int(until["N"]) > seconds), reverse=True
-        )
+        tops = [moment for moment in (until, below.detected_at if below else None) if moment is not None]
+        top = min(tops, default=None)
+        names = self._buckets(calendar, wall)
+        newest = set(names[:2])
+        for name in names:
+            if name < bucket(after):
+                return
+            if top is not None and name > bucket(top):
+                continue
+            for expires_at, alert in self._bucket(index, prefix + name, self._keep_s if name in newest else SETTLED_S):
+                if alert.detected_at <= after:
+                    return
+                if expires_at > seconds and (until is None or alert.detected_at <= until) and (below is None or _place(alert) < below):
+                    yield alert
+
+    def _bucket(self, index: str, value: str, keep_s: float) -> list[tuple[int, Alert]]:
+        """When each alert of a bucket expires, and the alert, newest first."""
+
+        def ask() -> list[tuple[int, Alert]]:
+            items = query(
+                self._dynamo,
+                TableName=self._table,
+                IndexName=index,
+                ScanIndexForward=False,
+                KeyConditionExpression=f"{INDEXES[index]} = :bucket",
+                ExpressionAttributeValues={":bucket": {"S": value}},
+            )
+            return [(int(item[TTL]["N"]), _ALERT.decode(item["doc"]["S"])) for item in items]
+
+        return self._kept.get((index, value), keep_s if self._keep_s else 0, ask)
+
+    def _buckets(self, calendar: str, wall: datetime) -> list[str]:
+        """The buckets that hold alerts, newest first."""
+        item = self._days.get(calendar, self._keep_s, lambda: self._item(calendar))
+        seconds = wall.timestamp()
+        return sorted((name for name, until in item.items() if name[0].isdigit() and int(until["N"]) > seconds), reverse=True)
 
     def _item(self, key: str) -> dict[str, Any]:
         answer = self._dynamo.get_item(TableName=self._table, Key={"alert_id": {"S": key}}, ConsistentRead=True)
@@ -120,15 +164,15 @@ class DynamoAlerts:
         until = expiry(self._wall(), self._settings) + 2 * REFRESH_S
         missing: dict[str, set[str]] = defaultdict(set)
         for alert in alerts:
-            hour = bucket(alert.detected_at)
+            name = bucket(alert.detected_at)
             for type, symbol in ((None, None), (alert.type, None), (None, alert.symbol)):
                 calendar = _path(type, symbol)[1]
-                if self._marked.get((calendar, hour), 0) < until - REFRESH_S:
-                    missing[calendar].add(hour)
+                if self._marked.get((calendar, name), 0) < until - REFRESH_S:
+                    missing[calendar].add(name)
         for calendar, names in missing.items():
             for chunk in _chunks(sorted(names)):
                 self._enter(calendar, chunk, until)
-            self._marked |= {(calendar, hour): until for hour in names}
+            self._marked |= {(calendar, name): until for name in names}
 
     def _enter(self, calendar: str, names: list[str], until: int) -> None:
         update = ", ".join(f"#n{i} = :until" for i in range(len(names)))
@@ -172,6 +216,10 @@ def _highest(alerts: Iterable[Alert]) -> list[Alert]:
     return list(newest.values())
 
 
+def _place(alert: Alert) -> Place:
+    return Place(alert.detected_at, alert.alert_id)
+
+
 def _path(type: str | None, symbol: str | None) -> tuple[str, str, str]:
     """Index, calendar and bucket prefix that serve a filter; of two filters the symbol's index serves."""
     if symbol is not None:
@@ -182,16 +230,16 @@ def _path(type: str | None, symbol: str | None) -> tuple[str, str, str]:
 
 
 def _item_of(alert: Alert, expires_at: int) -> dict[str, Any]:
-    hour = bucket(alert.detected_at)
+    name = bucket(alert.detected_at)
     return {
         "alert_id": {"S": alert.alert_id},
         "revision": {"N": str(alert.revision)},
         "type": {"S": alert.type},
         "symbol": {"S": alert.symbol},
         "detected": {"S": f"{stamp(alert.detected_at)}#{alert.alert_id}"},
-        "time_bucket": {"S": hour},
-        "symbol_bucket": {"S": f"{alert.symbol}#{hour}"},
-        "type_bucket": {"S": f"{alert.type}#{hour}"},
+        "time_bucket": {"S": name},
+        "symbol_bucket": {"S": f"{alert.symbol}#{name}"},
+        "type_bucket": {"S": f"{alert.type}#{name}"},
         "doc": {"S": ENCODER.encode(alert).decode()},
         TTL: {"N": str(expires_at)},
     }

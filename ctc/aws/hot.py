@@ -1,8 +1,8 @@
 """The hot tables in DynamoDB: their definitions, and what both stores share (times as keys, expiry, paging).
 
-`alerts`: key `alert_id`; indexes `by_time`, `by_symbol`, `by_type`, each a bucket of time (an hour) and the sort key
-`detected` (`detected_at#alert_id`). `metrics`: key `symbol` (the partition) and `item`. Every partition and index bucket
-holds an hour at most, since a Query on the emulator costs with what the bucket holds. Items are whole
+`alerts`: key `alert_id`; indexes `by_time`, `by_symbol`, `by_type`, each a bucket of time (ten minutes) and the sort key
+`detected` (`detected_at#alert_id`). `metrics`: key `symbol` (the partition, of an hour at most) and `item`. Partitions and
+index buckets are small, since a Query on the emulator costs with what they hold. Items are whole
 documents (`doc`, JSON with exact numbers) beside their keys: DynamoDB's own numbers end at 38 digits.
 """
 
@@ -22,7 +22,8 @@ from ctc.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-BUCKET = len("2026-01-15T12")
+BUCKET = len("2026-01-15T12:3")
+HOUR = len("2026-01-15T12")
 INDEXES = {"by_time": "time_bucket", "by_symbol": "symbol_bucket", "by_type": "type_bucket"}
 TTL = "expires_at"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -39,15 +40,20 @@ def stamp(moment: datetime) -> str:
 
 
 def bucket(moment: datetime) -> str:
-    """The hour a moment falls in, as in `2026-01-15T12`."""
+    """The ten minutes a moment falls in, as in `2026-01-15T12:3`."""
     return stamp(moment)[:BUCKET]
+
+
+def hour(moment: datetime) -> str:
+    """The hour a moment falls in, as in `2026-01-15T12`."""
+    return stamp(moment)[:HOUR]
 
 
 def hours(first: datetime, last: datetime) -> list[str]:
     """Every hour from `first`'s to `last`'s, oldest first."""
     start = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     count = int((last - start) / timedelta(hours=1)) + 1
-    return [bucket(start + timedelta(hours=n)) for n in range(count)]
+    return [hour(start + timedelta(hours=n)) for n in range(count)]
 
 
 def expiry(wall: datetime, settings: Settings) -> int:

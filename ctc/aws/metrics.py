@@ -16,7 +16,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, TTL, Wall, alive, bucket, expiry, hours, query, stamp, wall_clock
+from ctc.aws.hot import ENCODER, TTL, Wall, expiry, hour, hours, query, stamp, wall_clock
+from ctc.aws.kept import Kept
 from ctc.errors import Throttled
 from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
 from ctc.quality.ledger import PRESENT
@@ -28,6 +29,8 @@ LONGEST = timedelta(days=7)
 BATCH = 25
 ATTEMPTS = 8
 POOL = 8
+SETTLED_S = 30.0
+KEPT_HOURS = 256
 Row = TypeVar("Row", Bar, Spread)
 _SNAPSHOT = msgspec.json.Decoder(Snapshot)
 _BAR = msgspec.json.Decoder(Bar)
@@ -36,9 +39,12 @@ _LEDGER = msgspec.json.Decoder(GapLedger)
 
 
 class DynamoMetrics:
-    """`ctc.ports.MetricStore` on DynamoDB."""
+    """`ctc.ports.MetricStore` on DynamoDB. A reader may keep what it read for `keep_s`, and past hours for `SETTLED_S`."""
 
-    def __init__(self, settings: Settings, wall: Wall = wall_clock) -> None:
+    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0) -> None:
+        self._keep_s = keep_s
+        self._snapshots: Kept[list[Snapshot]] = Kept(1)
+        self._hours: Kept[Any] = Kept(KEPT_HOURS)
         self._settings = settings
         self._table = settings.tables.metrics
         self._dynamo = client("dynamodb", settings)
@@ -65,6 +71,8 @@ class DynamoMetrics:
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         """The symbol's newest values, or None before its first."""
+        if self._keep_s:
+            return next((each for each in self.snapshots() if each.symbol == symbol), None)
         key = {"symbol": {"S": SESSION}, "item": {"S": symbol}}
         with translating("reading metrics from DynamoDB", self._settings):
             item = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
@@ -73,19 +81,19 @@ class DynamoMetrics:
     def snapshots(self) -> list[Snapshot]:
         """Every symbol's newest values, by symbol."""
         with translating("reading metrics from DynamoDB", self._settings):
-            return [_SNAPSHOT.decode(item["doc"]["S"]) for item in self._partition(SESSION)]
+            return self._snapshots.get(SESSION, self._keep_s, lambda: [_SNAPSHOT.decode(doc) for _, doc in self._partition(SESSION)])
 
     def stream_clock(self) -> datetime | None:
         """The session's "now": the newest clock of all symbols, None before the first heartbeat."""
         return max((snapshot.clock for snapshot in self.snapshots() if snapshot.clock is not None), default=None)
 
-    def bars(self, symbol: str, since: datetime) -> list[Bar]:
-        """Closed bars that start at `since` or later, by window and exchange; at most the last 7 days of the stream."""
-        return self._rows(symbol, "bars", since, _BAR.decode)
+    def bars(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Bar]:
+        """Closed bars that start at `since` or later, before `until`, by window and exchange; at most 7 days of them."""
+        return self._rows(symbol, "bars", since, until, _BAR.decode)
 
-    def spreads(self, symbol: str, since: datetime) -> list[Spread]:
-        """Closed spreads that start at `since` or later, by window; at most the last 7 days of the stream."""
-        return self._rows(symbol, "spreads", since, _SPREAD.decode)
+    def spreads(self, symbol: str, since: datetime, until: datetime | None = None) -> list[Spread]:
+        """Closed spreads that start at `since` or later, before `until`, by window; at most 7 days of them."""
+        return self._rows(symbol, "spreads", since, until, _SPREAD.decode)
 
     def put_ledger(self, symbol: str, ledger: GapLedger) -> None:
         """Store a symbol's gap ledger, unless one that has seen more trades is there."""
@@ -100,23 +108,34 @@ class DynamoMetrics:
             item = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return _LEDGER.decode(item["doc"]["S"]) if item else None
 
-    def _rows(self, symbol: str, what: str, since: datetime, decode: Callable[[str], Row]) -> list[Row]:
+    def _rows(self, symbol: str, what: str, since: datetime, until: datetime | None, decode: Callable[[str], Row]) -> list[Row]:
         newest = self.snapshot(symbol)
         if newest is None:
             return []
-        last = newest.clock or newest.updated_at
-        names = [f"{symbol}#{what}#{hour}" for hour in hours(max(since, last - LONGEST), last)]
-        wall = self._wall()
-        with translating("reading metrics from DynamoDB", self._settings), ThreadPoolExecutor(POOL) as pool:
-            partitions = list(pool.map(lambda name: list(self._partition(name, stamp(since))), names))
-        return [decode(item["doc"]["S"]) for items in partitions for item in items if alive(item, wall)]
+        now = newest.clock or newest.updated_at
+        last = min(until or now, now)
+        wall = self._wall().timestamp()
+        found = []
+        with translating("reading metrics from DynamoDB", self._settings):
+            for name in hours(max(since, last - LONGEST), last):
+                settled = name < hour(now)
+                rows = self._hour(f"{symbol}#{what}#{name}", decode, settled)
+                found += [row for expires_at, row in rows if expires_at > wall]
+        return [row for row in found if row.window_start >= since and (until is None or row.window_start < until)]
 
-    def _partition(self, name: str, since: str = "") -> Iterator[dict[str, Any]]:
-        condition, values = "symbol = :name", {":name": {"S": name}}
-        if name.endswith(f"#{since[:13]}"):
-            condition, values[":since"] = f"{condition} AND #item >= :since", {"S": since}
-        names = {"ExpressionAttributeNames": {"#item": "item"}} if ":since" in values else {}
-        return query(self._dynamo, TableName=self._table, KeyConditionExpression=condition, ExpressionAttributeValues=values, **names)
+    def _hour(self, name: str, decode: Callable[[str], Row], settled: bool) -> list[tuple[int, Row]]:
+        """When each row of a partition expires, and the row, in order."""
+        keep_s = SETTLED_S if settled and self._keep_s else self._keep_s
+        rows: list[tuple[int, Row]] = self._hours.get(
+            name, keep_s, lambda: [(expires_at, decode(doc)) for expires_at, doc in self._partition(name)]
+        )
+        return rows
+
+    def _partition(self, name: str) -> Iterator[tuple[int, str]]:
+        """Expiry and document of every item."""
+        values = {":name": {"S": name}}
+        items = query(self._dynamo, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values)
+        return ((int(item[TTL]["N"]) if TTL in item else 0, item["doc"]["S"]) for item in items)
 
     def _write(self, items: list[dict[str, Any]]) -> None:
         left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
@@ -153,11 +172,11 @@ class DynamoMetrics:
 
 
 def _bar_item(bar: Bar, expires_at: int) -> dict[str, Any]:
-    return _row(f"{bar.symbol}#bars#{bucket(bar.window_start)}", f"{stamp(bar.window_start)}#{bar.exchange}", bar, expires_at)
+    return _row(f"{bar.symbol}#bars#{hour(bar.window_start)}", f"{stamp(bar.window_start)}#{bar.exchange}", bar, expires_at)
 
 
 def _spread_item(spread: Spread, expires_at: int) -> dict[str, Any]:
-    return _row(f"{spread.symbol}#spreads#{bucket(spread.window_start)}", stamp(spread.window_start), spread, expires_at)
+    return _row(f"{spread.symbol}#spreads#{hour(spread.window_start)}", stamp(spread.window_start), spread, expires_at)
 
 
 def _row(partition: str, item: str, value: Bar | Spread, expires_at: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _newest(settings: Settings) -> list:  # type: ignore[type-arg]
 def urls(settings: Settings) -> list[tuple[str, str]]:
     """Where people look: name and URL."""
     return [
-        ("API", f"http://127.0.0.1:{settings.api.port}/alerts"),
+        ("dashboard", f"http://127.0.0.1:{settings.api.port}/"),
         ("API docs", f"http://127.0.0.1:{settings.api.port}/docs"),
         ("inspector", f"http://127.0.0.1:{settings.inspector.port}"),
     ]

@@ -164,4 +164,6 @@ def _why(query: StreamingQuery) -> str:
 
 def _slim(progress: dict[str, Any]) -> dict[str, Any]:
     names = ("batchId", "timestamp", "numInputRows", "inputRowsPerSecond", "processedRowsPerSecond", "durationMs", "batchDuration")
-    return {name: progress[name] for name in names if name in progress}
+    # The offset is what the API measures each shard's lag from.
+    offsets = [source["endOffset"] for source in progress.get("sources", ()) if source.get("endOffset")]
+    return {**{name: progress[name] for name in names if name in progress}, "offset": offsets[0] if offsets else None}

@@ -109,7 +109,7 @@ def _figures(alert: dict[Hashable, Any]) -> list[tuple[str, str]]:
 
 
 def _trades(origin: Source, alert: dict[Hashable, Any]) -> None:
-    found = data.trades_behind(origin, {str(name): value for name, value in alert.items() if _is_there(value)})
+    found = data.trades_of(origin, {str(name): value for name, value in alert.items() if _is_there(value)})
     if found.empty:
         st.info("Not in the lake: its query writes every 15 s or so; look again soon. A drought of a silent minute has no trades at all.")
         return

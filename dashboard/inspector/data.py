@@ -14,6 +14,7 @@ from ctc import status
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.query import LakeReader
+from ctc.lineage import trades_behind
 from ctc.model import Alert
 from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
 from ctc.settings import Settings, load_state, session_state
@@ -113,21 +114,10 @@ def spreads(origin: Source, symbol: str, span: timedelta | None) -> pd.DataFrame
 
 
 @st.cache_data(ttl=SLOW, show_spinner="Reading raw trades")
-def trades_behind(origin: Source, alert: dict[str, Any]) -> pd.DataFrame:
+def trades_of(origin: Source, alert: dict[str, Any]) -> pd.DataFrame:
     """The raw trades that an alert was made from, largest first, at most `MOST_TRADES`."""
-    conditions = ["symbol = $symbol", "timestamp >= $first", "timestamp < $end"]
-    values: dict[str, Any] = {"symbol": alert["symbol"]}
-    if alert["type"] == "whale":
-        conditions += ["exchange = $exchange", "native_symbol = $native", "side = $side", "trade_id between $low and $high"]
-        values |= {"exchange": alert["exchange"], "native": alert["native_symbol"], "side": alert["side"]}
-        values |= {"low": alert["first_trade_id"], "high": alert["last_trade_id"]}
-        values |= {"first": alert["timestamp"], "end": alert["timestamp"] + timedelta(milliseconds=1)}
-    else:
-        values |= {"first": alert["window_start"], "end": alert["window_end"]}
-        if alert["type"] == "volume_spike":
-            conditions.append("exchange = $exchange")
-            values["exchange"] = alert["exchange"]
-    sql = f"select * from raw_trades where {' and '.join(conditions)} order by quote_volume desc, trade_id limit {MOST_TRADES}"  # noqa: S608
+    condition, values = trades_behind(alert)
+    sql = f"select * from raw_trades where {condition} order by quote_volume desc, trade_id limit {MOST_TRADES}"  # noqa: S608
     return pd.DataFrame(stores(origin).lake.query(sql, values).to_pylist(), columns=TABLES["raw_trades"].names)
 
 

@@ -60,8 +60,8 @@ def numbers(answer: Any) -> list[int]:
 def test_alerts_has_prds_fields_and_ours(api: Api) -> None:
     api.alerts.put([an_alert(1, z_score=Decimal("3.20000000"), detected_at=NOON.replace(microsecond=5))])
     answer = api.get("/alerts", since="2026-01-15T00:00:00Z")
-    assert list(answer) == ["alerts", "count", "has_more"]
-    assert (answer["count"], answer["has_more"]) == (1, False)
+    assert list(answer) == ["alerts", "count", "has_more", "next"]
+    assert (answer["count"], answer["has_more"], answer["next"]) == (1, False, None)
     alert = answer["alerts"][0]
     assert set(PRD_ALERT) | set(Alert.__struct_fields__) == set(alert)
     assert alert["z_score"] == 3.2
@@ -78,7 +78,7 @@ def test_numbers_leave_with_all_their_digits(api: Api) -> None:
 
 
 def test_alerts_of_a_quiet_session_are_none(api: Api) -> None:
-    assert api.get("/alerts") == {"alerts": [], "count": 0, "has_more": False}
+    assert api.get("/alerts") == {"alerts": [], "count": 0, "has_more": False, "next": None}
 
 
 def test_alerts_default_to_the_day_before_the_streams_clock(api: Api) -> None:

@@ -12,7 +12,6 @@ from samples_quality import a_batch, a_sample, a_tally
 
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
-from ctc.api.quality import quality_room
 from ctc.aws.hot import create_tables
 from ctc.aws.quality import DynamoQuality
 from ctc.errors import StoreError
@@ -28,9 +27,7 @@ class Api:
 
     def __init__(self, store: QualityStore, state: Path) -> None:
         self.store, metrics = store, MemoryMetrics()
-        self.http = AppClient(
-            create_app(MemoryAlerts(), metrics, SessionHealth(state, metrics), load_profile("sim"), [quality_room(store)])
-        )
+        self.http = AppClient(create_app(MemoryAlerts(), metrics, SessionHealth(state, metrics), load_profile("sim"), quality=store))
 
     def get(self, **params: Any) -> Any:
         answer = self.http.get("/quality", params=params)

@@ -183,3 +183,49 @@ def test_any_order_of_writes_ends_in_the_highest_revision(store: AlertStore, bat
             highest[n] = max(revision, highest.get(n, 0))
     for n, revision in highest.items():
         assert store.get(an_alert(base + n).alert_id) == an_alert(base + n, revision=revision, message=f"{revision}")
+
+
+def test_pages_lose_and_repeat_nothing_while_alerts_arrive(store: AlertStore) -> None:
+    there = [an_alert(n, detected_at=NOON - timedelta(minutes=n // 3)) for n in range(40)]  # three of each moment
+    store.put(there)
+    found: list[int] = []
+    below = None
+    for number in range(100):
+        got = store.page(now=NOON, type=None, symbol=None, since=None, limit=7, below=below)
+        found += ids(got.alerts)
+        store.put([an_alert(100 + number, detected_at=NOON + timedelta(minutes=1 + number))])  # newer ones, after the walk began
+        store.put([an_alert(n, revision=1, detected_at=there[n].detected_at) for n in range(number, 40, 9)])  # completions
+        if not got.has_more:
+            break
+        below = got.next
+    assert found == ids(sorted(there, key=lambda alert: (alert.detected_at, alert.alert_id), reverse=True))
+
+
+def test_until_is_inclusive_to_the_microsecond(store: AlertStore) -> None:
+    tick = timedelta(microseconds=1)
+    store.put([an_alert(1, detected_at=NOON - tick), an_alert(2, detected_at=NOON), an_alert(3, detected_at=NOON + tick)])
+    assert page(store, until=NOON) == ([2, 1], False)
+    assert page(store, until=NOON - tick) == ([1], False)
+
+
+def test_page_that_examined_enough_ends_short_and_goes_on_from_there(store: AlertStore) -> None:
+    store.put([an_alert(n, severity="high" if n in (0, 29) else "low", detected_at=NOON - timedelta(minutes=n)) for n in range(30)])
+    found, below, pages = [], None, 0
+    while pages == 0 or below is not None:
+        got = store.page(
+            now=NOON, type=None, symbol=None, since=None, limit=5, below=below, matching=lambda alert: alert.severity == "high", examine=10
+        )
+        assert got.has_more is (got.next is not None)
+        found += ids(got.alerts)
+        below, pages = got.next, pages + 1
+    assert (found, pages) == ([0, 29], 3)
+
+
+def test_reader_that_keeps_answers_sees_a_new_alert_when_they_are_old(emulator: Settings) -> None:
+    create_tables(emulator)
+    writer, reader = DynamoAlerts(emulator), DynamoAlerts(emulator, keep_s=3600)
+    writer.put([an_alert(1)])
+    assert page(reader) == ([1], False)
+    writer.put([an_alert(2)])
+    assert page(reader) == ([1], False)
+    assert page(DynamoAlerts(emulator, keep_s=3600)) == ([2, 1], False)

@@ -7,11 +7,10 @@ from itertools import permutations
 
 import pytest
 from fakes_hot import MemoryMetrics
-from samples_hot import NOON, a_bar, a_snapshot, a_spread
+from samples_hot import NOON, a_bar, a_ledger, a_snapshot, a_spread
 
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
-from ctc.model import GapLedger, IdSpan, SpaceLedger
 from ctc.ports import MetricStore
 from ctc.settings import Settings
 
@@ -82,13 +81,6 @@ def test_spreads_come_back_in_order(store: MetricStore) -> None:
     store.put([a_snapshot(clock=NOON + timedelta(minutes=80))], [], spreads)
     assert store.spreads("BTC-USDT", NOON) == spreads
     assert store.spreads("BTC-USDT", NOON + timedelta(seconds=31)) == spreads[2:]
-
-
-def a_ledger(received: int, lost: int) -> GapLedger:
-    space = "binance|spot|BTCUSDT|aggTrade"
-    span = IdSpan(space=space, state="lost", first_id=5, last_id=4 + lost, trades=0, started_at=NOON, ended_at=NOON)
-    view = SpaceLedger(first_id=1, last_id=received + lost, newest=NOON, ids={"received": received, "lost": lost}, noted=[span])
-    return GapLedger(spaces={space: view})
 
 
 def test_gap_ledger_only_goes_forward(store: MetricStore) -> None:

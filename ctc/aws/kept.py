@@ -1,0 +1,62 @@
+"""Answers that are kept for a moment, so that many readers cost the store no more than one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+Value = TypeVar("Value")
+PATIENCE = 5  # times its age: how old an answer may get while somebody asks for a newer one
+
+
+class _Entry:
+    __slots__ = ("asking", "at", "value")
+
+    def __init__(self) -> None:
+        self.asking = threading.Lock()
+        self.at: float | None = None
+        self.value: Any = None
+
+
+class Kept(Generic[Value]):
+    """Remembers `size` answers; safe to share between threads.
+
+    An answer younger than `keep_s` is given again. An older one is asked anew by one caller, while the others still
+    get the old one, up to `PATIENCE` times its age; only then do they wait. What a question raises is not kept.
+    """
+
+    def __init__(self, size: int, tick: Callable[[], float] = time.monotonic) -> None:
+        self._size, self._tick = size, tick
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+
+    def get(self, key: Hashable, keep_s: float, ask: Callable[[], Value]) -> Value:
+        """The answer under `key`, at most `keep_s` old where nobody else is just asking; 0 always asks."""
+        if keep_s <= 0:
+            return ask()
+        entry = self._entry(key)
+        if self._young(entry, keep_s):
+            return entry.value  # type: ignore[no-any-return]
+        if not entry.asking.acquire(blocking=not self._young(entry, PATIENCE * keep_s)):
+            return entry.value  # type: ignore[no-any-return]
+        try:
+            if not self._young(entry, keep_s):
+                entry.value, entry.at = ask(), self._tick()
+            return entry.value  # type: ignore[no-any-return]
+        finally:
+            entry.asking.release()
+
+    def _entry(self, key: Hashable) -> _Entry:
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+            return entry
+
+    def _young(self, entry: _Entry, keep_s: float) -> bool:
+        at = entry.at
+        return at is not None and self._tick() - at < keep_s

@@ -1,0 +1,74 @@
+"""Kept answers: young ones are given again, old ones asked anew by one caller alone."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ctc.aws.kept import PATIENCE, Kept
+
+
+class Tick:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_answer_is_given_again_until_it_is_old() -> None:
+    tick, asked = Tick(), iter(range(10))
+    kept: Kept[int] = Kept(8, tick)
+    assert [kept.get("a", 1, lambda: next(asked)) for _ in range(3)] == [0, 0, 0]
+    tick.now = 1.0
+    assert kept.get("a", 1, lambda: next(asked)) == 1
+    assert kept.get("b", 1, lambda: next(asked)) == 2
+
+
+def test_keeping_for_no_time_always_asks() -> None:
+    asked = iter(range(10))
+    kept: Kept[int] = Kept(8, Tick())
+    assert [kept.get("a", 0, lambda: next(asked)) for _ in range(3)] == [0, 1, 2]
+
+
+def test_failure_is_not_kept() -> None:
+    kept: Kept[int] = Kept(8, Tick())
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", 1, lambda: 1 // 0)
+    assert kept.get("a", 1, lambda: 7) == 7
+
+
+def test_size_bounds_what_is_remembered() -> None:
+    asked: list[str] = []
+    kept: Kept[None] = Kept(2, Tick())
+    for key in ("a", "b", "a", "c", "a", "b"):
+        kept.get(key, 1, lambda key=key: asked.append(key))  # type: ignore[misc]
+    assert asked == ["a", "b", "c", "b"]
+
+
+@pytest.mark.parametrize(("age", "waits"), [(1.5, False), (PATIENCE + 0.5, True)])
+def test_others_get_the_old_answer_while_one_asks(age: float, waits: bool) -> None:
+    tick = Tick()
+    kept: Kept[int] = Kept(8, tick)
+    kept.get("a", 1, lambda: 1)
+    tick.now = age
+    asking, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> int:
+        asking.set()
+        assert go_on.wait(30)
+        return 2
+
+    found: list[int] = []
+    first = threading.Thread(target=lambda: found.append(kept.get("a", 1, slowly)))
+    first.start()
+    assert asking.wait(30)
+    second = threading.Thread(target=lambda: found.append(kept.get("a", 1, lambda: 3)))
+    second.start()
+    if not waits:
+        second.join(30)
+        assert found == [1]
+    go_on.set()
+    first.join(30)
+    second.join(30)
+    assert sorted(found) == ([2, 2] if waits else [1, 2])
