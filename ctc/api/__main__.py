@@ -42,7 +42,7 @@ def build(
     triggers_s = {"detect": settings.spark.detect_trigger_s, "lake": settings.spark.lake_trigger_s}
     health = SessionHealth(state, metrics, triggers_s=triggers_s, lags=lags, wall_stream=settings.producer.clock == "wall")
     alerts = DynamoAlerts(settings, keep_s=keep_s, helpers=stores)
-    return create_app(alerts, metrics, health, settings, trace, keep_s=keep_s, helpers=answers)
+    return create_app(alerts, metrics, health, settings, trace=trace, keep_s=keep_s, helpers=answers)
 
 
 def build_local(settings: Settings, state: Path) -> FastAPI:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from ctc import __version__
@@ -25,12 +25,14 @@ def create_app(
     metrics: MetricStore,
     health: Callable[[], Health],
     settings: Settings,
+    rooms: Iterable[APIRouter] = (),
+    *,
     trace: evidence.Trace = evidence.no_lake,
     build: Path = web.BUILD,
     keep_s: float = 0,
     helpers: Executor | None = None,
 ) -> FastAPI:
-    """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it.
+    """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it; `rooms` are further endpoints.
 
     `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
     given again for `keep_s`, and is renewed by `helpers`.
@@ -44,6 +46,8 @@ def create_app(
     names, answers = Names(settings), Answers(keep_s, helpers)
     app.include_router(alert_routes.router(alerts, metrics, trace, names, answers))
     app.include_router(market.router(metrics, settings, names, answers))
+    for room in rooms:
+        app.include_router(room)
     app.include_router(service.router(metrics, health, settings, answers))
     web.install(app, answers, build)
     docs.publish(app)
