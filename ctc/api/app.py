@@ -32,9 +32,9 @@ def create_app(
     keep_s: float = 0,
     helpers: Executor | None = None,
 ) -> FastAPI:
-    """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it; `rooms` are further endpoints.
+    """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it.
 
-    `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
+    `rooms` are further endpoints; `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
     given again for `keep_s`, and is renewed by `helpers`.
     """
     app = FastAPI(title="Coat Tail Capital", version=__version__, redoc_url=None, **docs.ABOUT)
