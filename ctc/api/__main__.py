@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,17 +23,27 @@ from ctc.ports import LakeReader
 from ctc.settings import Settings, load_state, session_state
 
 HOST = "127.0.0.1"
+HELPERS = 4
 
 
-def build(settings: Settings, state: Path, trace: Trace = no_lake, lags: Lags | None = None) -> FastAPI:
-    """The API over the session's own tables and status files; what needs more than DynamoDB is handed in."""
+def build(
+    settings: Settings,
+    state: Path,
+    trace: Trace = no_lake,
+    lags: Lags | None = None,
+    helpers: Callable[[], Executor | None] = lambda: None,
+) -> FastAPI:
+    """The API over the session's own tables and status files; what needs more than DynamoDB is handed in.
+
+    `helpers` makes those who renew kept answers; Lambda stops threads between events, so there whoever asks waits.
+    """
     keep_s = settings.api.keep_ms / 2000  # half by the stores, half by the answers made from them
-    metrics = DynamoMetrics(settings, keep_s=keep_s)
+    stores, answers = helpers(), helpers()  # apart: answers wait for stores, and must not take the threads that they wait for
+    metrics = DynamoMetrics(settings, keep_s=keep_s, helpers=stores)
     triggers_s = {"detect": settings.spark.detect_trigger_s, "lake": settings.spark.lake_trigger_s}
     health = SessionHealth(state, metrics, triggers_s=triggers_s, lags=lags, wall_stream=settings.producer.clock == "wall")
-    return create_app(
-        DynamoAlerts(settings, keep_s=keep_s), metrics, health, settings, trace, keep_s=keep_s, quality=DynamoQuality(settings)
-    )
+    alerts = DynamoAlerts(settings, keep_s=keep_s, helpers=stores)
+    return create_app(alerts, metrics, health, settings, trace=trace, keep_s=keep_s, helpers=answers, quality=DynamoQuality(settings))
 
 
 def build_local(settings: Settings, state: Path) -> FastAPI:
@@ -44,7 +56,7 @@ def build_local(settings: Settings, state: Path) -> FastAPI:
 
     from ctc.aws.lags import ShardLags
 
-    return build(settings, state, LakeTrace(open_lake), ShardLags(settings))
+    return build(settings, state, LakeTrace(open_lake), ShardLags(settings), lambda: ThreadPoolExecutor(HELPERS))
 
 
 def listen(port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -25,15 +26,17 @@ def create_app(
     metrics: MetricStore,
     health: Callable[[], Health],
     settings: Settings,
+    *,
     trace: evidence.Trace = evidence.no_lake,
     build: Path = web.BUILD,
     keep_s: float = 0,
+    helpers: Executor | None = None,
     quality: QualityStore | None = None,
 ) -> FastAPI:
     """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it.
 
     `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
-    given again for `keep_s`; without a `quality` store there is no `/quality`.
+    given again for `keep_s`, and is renewed by `helpers`; without a `quality` store there is no `/quality`.
     """
     app = FastAPI(title="Coat Tail Capital", version=__version__, redoc_url=None, **docs.ABOUT)
     app.add_middleware(RequestLimit, per_s=settings.api.requests_per_s, burst=settings.api.burst)
@@ -41,7 +44,7 @@ def create_app(
         CORSMiddleware, allow_origins=list(settings.api.cors_origins), allow_methods=["GET"], expose_headers=["ETag", "Retry-After"]
     )
     problems.install(app)
-    names, answers = Names(settings), Answers(keep_s)
+    names, answers = Names(settings), Answers(keep_s, helpers)
     app.include_router(alert_routes.router(alerts, metrics, trace, names, answers))
     app.include_router(market.router(metrics, settings, names, answers))
     app.include_router(gaps.router(metrics, names, answers))

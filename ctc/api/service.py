@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ctc import __version__
 from ctc.api import docs, problems
-from ctc.api.answers import Answers, answer
+from ctc.api.answers import Answers
 from ctc.api.models import Health, Index, SessionInfo, Thresholds
 from ctc.ports import MetricStore
 from ctc.settings import Settings
@@ -42,8 +42,8 @@ def router(metrics: MetricStore, health: Callable[[], Health], settings: Setting
         return answers.tagged(request, lambda: _session(metrics, settings))
 
     @routes.get("/health", **docs.HEALTH)
-    def read_health() -> Response:
-        return answer(health())
+    def read_health(request: Request) -> Response:
+        return answers.untagged(request, health)
 
     @routes.get("/problems/{kind}", **docs.PROBLEM)
     def read_problem(request: Request, kind: Annotated[str, Path(description="The last part of a problem's `type`.")]) -> Response:

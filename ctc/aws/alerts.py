@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,10 +38,10 @@ _ALERT = msgspec.json.Decoder(Alert)
 class DynamoAlerts:
     """`ctc.ports.AlertStore` on DynamoDB. Readers see a write after the indexes caught up (milliseconds)."""
 
-    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0) -> None:
+    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0, helpers: Executor | None = None) -> None:
         self._keep_s = keep_s
-        self._kept: Kept[list[tuple[int, Alert]]] = Kept(KEPT_BUCKETS)
-        self._days: Kept[dict[str, Any]] = Kept(KEPT_BUCKETS)
+        self._kept: Kept[list[tuple[int, Alert]]] = Kept(KEPT_BUCKETS, helpers=helpers)
+        self._days: Kept[dict[str, Any]] = Kept(KEPT_BUCKETS, helpers=helpers)
         self._settings = settings
         self._table = settings.tables.alerts
         self._dynamo = client("dynamodb", settings)

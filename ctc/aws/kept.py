@@ -6,10 +6,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar
 
 Value = TypeVar("Value")
-PATIENCE = 5  # times its age: how old an answer may get while somebody asks for a newer one
+PATIENCE = 2  # times its age: how old an answer may get while somebody asks for a newer one
 
 
 class _Entry:
@@ -24,24 +25,34 @@ class _Entry:
 class Kept(Generic[Value]):
     """Remembers `size` answers; safe to share between threads.
 
-    An answer younger than `keep_s` is given again. An older one is asked anew by one caller, while the others still
-    get the old one, up to `PATIENCE` times its age; only then do they wait. What a question raises is not kept.
+    An answer younger than `keep_s` is given again. An older one is asked anew by one caller, or by `helpers` where there
+    are any, while everybody else still gets the old one, up to `PATIENCE` times its age; only then do they wait. What a
+    question raises is not kept.
     """
 
-    def __init__(self, size: int, tick: Callable[[], float] = time.monotonic) -> None:
-        self._size, self._tick = size, tick
+    def __init__(self, size: int, tick: Callable[[], float] = time.monotonic, helpers: Executor | None = None) -> None:
+        self._size, self._tick, self._helpers = size, tick, helpers
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
     def get(self, key: Hashable, keep_s: float, ask: Callable[[], Value]) -> Value:
-        """The answer under `key`, at most `keep_s` old where nobody else is just asking; 0 always asks."""
+        """The answer under `key`, at most `PATIENCE` times `keep_s` old; 0 always asks."""
         if keep_s <= 0:
             return ask()
         entry = self._entry(key)
         if self._young(entry, keep_s):
             return entry.value  # type: ignore[no-any-return]
-        if not entry.asking.acquire(blocking=not self._young(entry, PATIENCE * keep_s)):
+        bearable = self._young(entry, PATIENCE * keep_s)
+        if not entry.asking.acquire(blocking=not bearable):
             return entry.value  # type: ignore[no-any-return]
+        if bearable and self._helpers is not None:
+            old: Value = entry.value
+            self._helpers.submit(self._renew, entry, keep_s, ask)
+            return old
+        return self._renew(entry, keep_s, ask)
+
+    def _renew(self, entry: _Entry, keep_s: float, ask: Callable[[], Value]) -> Value:
+        """Ask, holding `entry.asking`, and let go of it. What a helper's question raises, the next caller's will again."""
         try:
             if not self._young(entry, keep_s):
                 entry.value, entry.at = ask(), self._tick()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -41,10 +41,10 @@ _LEDGER = msgspec.json.Decoder(GapLedger)
 class DynamoMetrics:
     """`ctc.ports.MetricStore` on DynamoDB. A reader may keep what it read for `keep_s`, and past hours for `SETTLED_S`."""
 
-    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0) -> None:
+    def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0, helpers: Executor | None = None) -> None:
         self._keep_s = keep_s
-        self._snapshots: Kept[list[Snapshot]] = Kept(1)
-        self._hours: Kept[Any] = Kept(KEPT_HOURS)
+        self._snapshots: Kept[list[Snapshot]] = Kept(1, helpers=helpers)
+        self._hours: Kept[Any] = Kept(KEPT_HOURS, helpers=helpers)
         self._settings = settings
         self._table = settings.tables.metrics
         self._dynamo = client("dynamodb", settings)

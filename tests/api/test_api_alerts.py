@@ -25,7 +25,7 @@ EVERYTHING = {"since": "2026-01-01T00:00:00Z"}
 class Api:
     def __init__(self, state: Path, trace: Trace = no_lake) -> None:
         self.alerts, self.metrics = MemoryAlerts(), MemoryMetrics()
-        self.http = AppClient(create_app(self.alerts, self.metrics, SessionHealth(state, self.metrics), load_profile("sim"), trace))
+        self.http = AppClient(create_app(self.alerts, self.metrics, SessionHealth(state, self.metrics), load_profile("sim"), trace=trace))
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.http.get(path, params=params)

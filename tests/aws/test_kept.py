@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -72,3 +73,26 @@ def test_others_get_the_old_answer_while_one_asks(age: float, waits: bool) -> No
     first.join(30)
     second.join(30)
     assert sorted(found) == ([2, 2] if waits else [1, 2])
+
+
+def test_helpers_renew_what_is_old_and_nobody_waits() -> None:
+    tick = Tick()
+    with ThreadPoolExecutor(1) as helpers:
+        kept: Kept[int] = Kept(8, tick, helpers)
+        kept.get("a", 1, lambda: 1)
+        tick.now = 1.5
+        assert kept.get("a", 1, lambda: 2) == 1
+    assert kept.get("a", 1, lambda: 3) == 2
+
+
+def test_what_a_helper_could_not_renew_is_asked_by_the_next_who_must_wait() -> None:
+    tick = Tick()
+    with ThreadPoolExecutor(1) as helpers:
+        kept: Kept[int] = Kept(8, tick, helpers)
+        kept.get("a", 1, lambda: 1)
+        tick.now = 1.5
+        assert kept.get("a", 1, lambda: 1 // 0) == 1
+    tick.now = PATIENCE
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", 1, lambda: 1 // 0)
+    assert kept.get("a", 1, lambda: 4) == 4

@@ -1,8 +1,9 @@
-// node e2e/screenshots.mjs URL FOLDER: every state of the page at three widths, to be looked at. URL is a running session's.
+// node e2e/screenshots.mjs URL FOLDER [PICTURE]: every state of the page at three widths, to be looked at, or one (wide-ready).
+// URL is a running session's. The README's picture is wide-ready.
 import { mkdirSync } from "node:fs";
 import { launch } from "./browser.mjs";
 
-const [url = "http://127.0.0.1:8765", folder = "screenshots"] = process.argv.slice(2);
+const [url = "http://127.0.0.1:8765", folder = "screenshots", only = ""] = process.argv.slice(2);
 const WIDTHS = { phone: [390, 844], tablet: [820, 1180], wide: [1600, 1000] };
 const API = /\/(alerts|whales|symbols|bars|spreads|session|health|quality)(\/|\?|$)/;
 
@@ -43,6 +44,7 @@ const browser = await launch();
 mkdirSync(folder, { recursive: true });
 for (const [width, [w, h]] of Object.entries(WIDTHS)) {
   for (const [state, prepare] of Object.entries(STATES)) {
+    if (only && only !== `${width}-${state}`) continue;
     const context = await browser.newContext({ viewport: { width: w, height: h }, colorScheme: state === "light" ? "light" : "dark", reducedMotion: "reduce" });
     const page = await context.newPage();
     const isApi = (address) => API.test(address.pathname);
