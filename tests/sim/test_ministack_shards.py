@@ -49,7 +49,7 @@ def read_all(reader: KinesisStreamReader) -> dict[str, list[int]]:
 def test_closed_parents_are_read_to_their_end_and_then_their_children(emulator: Settings, stream: str) -> None:
     kinesis = client("kinesis", emulator)
     reader = KinesisStreamReader(lambda: KinesisShards(emulator, stream), stream, 1 << 20)
-    put(emulator, stream, range(0, 50))
+    put(emulator, stream, range(50))
     kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=HALF)
     put(emulator, stream, range(50, 100))
     kinesis.merge_shards(StreamName=stream, ShardToMerge="shardId-000000000003", AdjacentShardToMerge="shardId-000000000001")
@@ -64,7 +64,7 @@ def test_closed_parents_are_read_to_their_end_and_then_their_children(emulator: 
 
 def test_drained_parent_gives_no_next_iterator_and_takes_nothing(emulator: Settings, stream: str) -> None:
     kinesis = client("kinesis", emulator)
-    put(emulator, stream, range(0, 50))
+    put(emulator, stream, range(50))
     kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=HALF)
     put(emulator, stream, range(50, 100))
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
