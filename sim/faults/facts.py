@@ -58,7 +58,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     def count(self, store: str) -> int:
         """Rows of a store."""
-        return len(self.tables[store].rows)
+        return len(self.tables[store].rows) if store in self.tables else 0
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

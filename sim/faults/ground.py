@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -36,7 +35,7 @@ class Ground:
         self.aws, self.sockets, self.gate, self.start_us = aws, sockets, gate, start_us
         self.state: Path = session.state
         self.counts: Counter[str] = Counter()
-        self.notes: dict[str, Any] = {}
+        self.notes: dict[str, str] = {}
 
     # --- time -------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,9 +57,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     faults: list[str]
     strikes: list[Strike]
+    counts: dict[str, int]  # what faults counted
+    notes: dict[str, str]
     facts: Facts | None
     wrong: list[str]
     took_s: float
+
+
+class Seen:
+    """What a session's faults have done so far; kept also when it fails."""
+
+    def __init__(self) -> None:
+        self.strikes: list[Strike] = []
+        self.counts: Counter[str] = Counter()
+        self.notes: dict[str, str] = {}
 
 
 def session_settings(faults: Sequence[Fault]) -> Settings:
@@ -85,19 +97,18 @@ def without_relay(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, aws=aws)
 
 
-def run_session(seed: int, kinds: Sequence[type[Fault]], shape: Shape, say: Callable[[str], None], keep: Path | None = None) -> Outcome:
+def run_session(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], None], keep: Path | None = None) -> Outcome:
     """Run it to its end and read what it left. A session that fails is an outcome too: its reason is in `wrong`.
 
     `keep`: the state stays in this folder; else it is removed where nothing is wrong.
     """
-    faults = [kind() for kind in kinds]
     folder = keep or Path(tempfile.mkdtemp(prefix="ctc-faults-"))
     began = time.monotonic()
-    strikes: list[Strike] = []
+    seen = Seen()
     facts: Facts | None = None
     wrong: list[str] = []
     try:
-        facts, wrong = _run(seed, faults, shape, say, folder, strikes)
+        facts, wrong = _run(seed, faults, shape, say, folder, seen)
     except (CtcError, AssertionError) as error:
         wrong = [f"{type(error).__name__}: {error}"]
     finally:
@@ -107,13 +118,19 @@ def run_session(seed: int, kinds: Sequence[type[Fault]], shape: Shape, say: Call
         say(f"its state is kept in {folder}")
     elif keep is None:
         shutil.rmtree(folder, ignore_errors=True)
-    names = [fault.name for fault in faults]
-    return Outcome(seed=seed, faults=names, strikes=strikes, facts=facts, wrong=wrong, took_s=round(time.monotonic() - began, 1))
+    return Outcome(
+        seed=seed,
+        faults=[fault.name for fault in faults],
+        strikes=seen.strikes,
+        counts=dict(seen.counts),
+        notes=seen.notes,
+        facts=facts,
+        wrong=wrong,
+        took_s=round(time.monotonic() - began, 1),
+    )
 
 
-def _run(
-    seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], None], folder: Path, strikes: list[Strike]
-) -> tuple[Facts, list[str]]:
+def _run(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], None], folder: Path, seen: Seen) -> tuple[Facts, list[str]]:
     settings = session_settings(faults)
     direct = without_relay(settings)
     plan = make_plan(seed, FIXED_START, shape.minutes * 60, settings, pace="max", rate=shape.rate)
@@ -127,7 +144,7 @@ def _run(
         session.start(programs(plan))
         ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start))
         director = Director(ground, faults, shape.minutes, rng)
-        director.strikes = strikes
+        seen.strikes, seen.counts, seen.notes = director.strikes, ground.counts, ground.notes
         _lead(session, director, Done(session, say), say)
         facts = read_facts(direct)
         found = [*own_log(direct), *(line for fault in faults for line in fault.verify(ground, facts))]
