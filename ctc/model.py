@@ -38,11 +38,12 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One print of one market: PRD 6.3's unified event, with its identity and its frame.
 
     `side` is the taker's. `quote_volume` is exactly `price * quantity`. `trade_id` is the exchange's id within
-    (exchange, market, native symbol, kind). `raw_event_payload` is the exchange's frame as it came.
+    (exchange, market, native symbol, kind). `raw_event_payload` is the exchange's frame as it came, or the row of its
+    history (`is_backfilled`) where the sockets had missed it.
     """
 
     event_id: str
@@ -60,6 +61,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     timestamp: Moment
     ingestion_timestamp: Moment
     raw_event_payload: str
+    is_backfilled: bool = False
 
     @property
     def space(self) -> str:
@@ -67,8 +69,13 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return id_space(self.exchange, self.market, self.native_symbol, self.kind)
 
 
-class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What a producer knew of one venue when it sent a heartbeat; `last_id` is the newest id it had sent before it."""
+class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a producer knew of one venue when it sent a heartbeat.
+
+    `last_id` is the newest id it had sent before it. `connected` says that nothing of the venue was missed since the
+    heartbeat before, or that what was missed has been back-filled. `holes` are id ranges
+    (first, last) that the exchange's own history skips.
+    """
 
     exchange: str
     market: str
@@ -76,6 +83,7 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     kind: str
     connected: bool
     last_id: TradeId | None
+    holes: tuple[tuple[TradeId, TradeId], ...] = ()
 
     @property
     def space(self) -> str:

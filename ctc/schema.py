@@ -55,6 +55,7 @@ RAW_TRADES = Table(
         Column("ingestion_timestamp", TIME, True),
         Column("is_late", "boolean", True),
         Column("is_inconsistent", "boolean", True),
+        Column("is_backfilled", "boolean", True),
         Column("raw_event_payload", "string"),
         *_LINEAGE,
     ),

@@ -24,7 +24,8 @@ from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
 RESTARTS_WITHIN_S = 300.0
-OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "settings.json", "plan.json", "truth.json", "exchange.json")
+OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
+OWNED_PATTERNS = ("tape*", "*.resume.json")
 INSPECTOR = ROOT / "dashboard" / "inspector" / "app.py"
 
 
@@ -161,7 +162,8 @@ def opened_session(settings: Settings, state: Path, say: Callable[[str], None], 
 def clear(state: Path) -> None:
     """Remove what an earlier session left in the folder. Raises SessionError when what lies there is not a session's."""
     marker = state / "settings.json"
-    found = [path for path in (*(state / name for name in OWNED), *state.glob("tape*")) if path != marker and path.exists()]
+    patterns = (path for pattern in OWNED_PATTERNS for path in state.glob(pattern))
+    found = [path for path in (*(state / name for name in OWNED), *patterns) if path != marker and path.exists()]
     if found and not marker.is_file():
         names = ", ".join(path.name for path in found)
         raise SessionError(f"{state} is no session's folder, but holds {names}: name a new folder with --state, or move that away")

@@ -81,6 +81,9 @@ class ExchangeSettings(_Section, frozen=True):
     max_connections: Positive
     reconnect_after_s: Positive
     stale_after_s: Positive
+    silent_after_s: Positive
+    rest_per_s: Positive
+    fill_max_trades: Positive
     symbols: dict[str, str]
 
 
@@ -90,6 +93,7 @@ class ProducerSettings(_Section, frozen=True):
     linger_ms: Natural
     max_pack_bytes: Positive
     max_buffered_lines: Positive
+    spool_bytes: Natural
 
 
 class VolumeSettings(_Section, frozen=True):

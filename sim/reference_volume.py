@@ -99,8 +99,8 @@ class Volume(Rule):
             "volume.robust": self.rules.robust_threshold,
         }
         self.windows: dict[tuple[int, str], _Window] = {}  # open ones that have a trade, by (minute, exchange)
-        self.up: dict[tuple[int, str], bool] = {}  # marks of open minutes
-        self.first_up: dict[str, int] = {}
+        self.up: dict[tuple[int, str], dict[str, bool]] = defaultdict(dict)  # marks of open minutes by producer
+        self.first_up: dict[tuple[str, str], int] = {}  # by exchange and producer
         self.complete: dict[tuple[int, str], Decimal] = {}  # quote volume of complete closed bars
         self.baselines: dict[tuple[int, str], _Baseline] = {}  # only saves time: a frozen one doesn't change
         self.robust_bars: dict[str, list[int]] = defaultdict(list)  # minutes that raised volume.robust
@@ -108,14 +108,14 @@ class Volume(Rule):
         self.late = 0
 
     def mark(self, event: Counted) -> None:
-        minute = event.us // MINUTE
+        minute, producer = event.us // MINUTE, event.heartbeat.producer
         for venue in event.heartbeat.venues:
             if venue.connected:
-                self.first_up.setdefault(venue.exchange, event.us)
+                self.first_up.setdefault((venue.exchange, producer), event.us)
             if self.closed((minute + 1) * MINUTE, event.before):
                 continue
-            key = (minute, venue.exchange)
-            self.up[key] = self.up.get(key, True) and venue.connected
+            said = self.up[minute, venue.exchange]
+            said[producer] = said.get(producer, True) and venue.connected
 
     def trade(self, event: Taken) -> None:
         minute, exchange, trade = event.us // MINUTE, event.trade.exchange, event.trade
@@ -182,11 +182,12 @@ class Volume(Rule):
     def _close_bar(self, minute: int, exchange: str, clock: int) -> None:
         """Complete its spikes, raise its droughts, emit it; then it may serve as a baseline."""
         key = (minute, exchange)
-        has_trade, mark = key in self.windows, self.up.pop(key, None)
-        if not has_trade and not mark:
+        has_trade, marks = key in self.windows, self.up.pop(key, {})
+        up = [producer for producer, connected in marks.items() if connected]
+        if not has_trade and not up:
             return
         window = self.windows.pop(key, _Window())
-        complete = mark is True and self.first_up[exchange] <= minute * MINUTE
+        complete = any(self.first_up[exchange, producer] <= minute * MINUTE for producer in up)
         for rule, score in self._scores(minute, exchange, window).items():
             if rule in window.fired:
                 done = {

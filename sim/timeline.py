@@ -156,6 +156,8 @@ class _Walk:
         for venue in heartbeat.venues:
             if venue.last_id is not None and is_dense(venue.space):
                 self.spaces.setdefault(venue.space, _Space(0)).name(venue.last_id)
+            for hole in venue.holes if is_dense(venue.space) else ():
+                self._skip(venue.space, hole)
         self._count_waiting()
 
     def _count_waiting(self) -> None:
@@ -169,6 +171,19 @@ class _Walk:
         for heartbeat in sorted(self.waiting, key=lambda one: one.heartbeat):
             self._count(heartbeat)
         self.waiting = []
+
+    def _skip(self, name: str, hole: Range) -> None:
+        """The exchange's own history has no such ids: they are missed by nobody."""
+        space, (at, last) = self.spaces.setdefault(name, _Space(0)), hole
+        for first, end in sorted([(one, one) for one in space.seen] + space.lost):
+            if end >= at and at <= last:
+                if first > at:
+                    self.out.gaps.append((name, at, min(first - 1, last)))
+                at = end + 1
+        if at <= last:
+            self.out.gaps.append((name, at, last))
+        space.lost.append(hole)
+        space.checked = None
 
     def _declare_lost(self) -> None:
         for name, space in sorted(self.spaces.items()):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
@@ -68,6 +69,16 @@ def heartbeat(trade_id: int, ms: int, native: str = "BTC-USD") -> str:
     return json.dumps({"type": "heartbeat", "last_trade_id": trade_id, "product_id": native, "sequence": 1, "time": iso(ms)})
 
 
+def row_up(trade_id: int) -> dict[str, object]:
+    """Binance's REST row of the trade that `agg_trade(id, 10 * id)` is."""
+    return {"a": trade_id, "p": "100.5", "q": "0.25", "f": trade_id, "l": trade_id, "T": BASE_MS + 10 * trade_id, "m": True, "M": True}
+
+
+def row_down(trade_id: int) -> dict[str, object]:
+    """Coinbase's REST row of the trade that `match(id, 10 * id)` is."""
+    return {"trade_id": trade_id, "price": "100.25", "size": "0.5", "side": "sell", "time": iso(10 * trade_id)}
+
+
 class FakeExchange:
     """`await say(frame)` reaches every subscribed socket; `refusals` are answered to the next handshakes, in order."""
 
@@ -77,6 +88,8 @@ class FakeExchange:
         self.paths: list[str] = []
         self.refusals: list[tuple[int, dict[str, str]]] = []
         self.most_at_once = 0
+        self.history: dict[str, list[int]] = {}  # by native symbol: ids that REST has, each `10 * id` ms after BASE_MS
+        self.asked: list[str] = []
         self._acknowledge = acknowledge
         self._greet = greet
         self._open = 0
@@ -93,7 +106,35 @@ class FakeExchange:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
+    @property
+    def rest(self) -> str:
+        return self.url.replace("ws://", "http://")
+
+    def _rest(self, target: str) -> Response:
+        """Pages of `history`, as both exchanges give them; the clock is past everything."""
+        self.asked.append(target)
+        path, asked = urlsplit(target).path, dict(parse_qsl(urlsplit(target).query))
+        code, body = HTTPStatus.OK, []
+        if self.refusals:
+            code = HTTPStatus(self.refusals.pop(0)[0])
+        elif path == "/api/v3/time":
+            body = {"serverTime": BASE_MS + 10 * max((max(ids, default=0) for ids in self.history.values()), default=0)}
+        elif path == "/time":
+            body = {"iso": iso(10 * max((max(ids, default=0) for ids in self.history.values()), default=0))}
+        elif path == "/api/v3/aggTrades":
+            first = int(asked.get("fromId", 0))
+            body = [row_up(i) for i in self.history.get(asked["symbol"], []) if i >= first][: int(asked["limit"])]
+        else:
+            below = int(asked.get("after", 1 << 62))
+            ids = [i for i in self.history.get(path.split("/")[2], []) if i < below]
+            body = [row_down(i) for i in ids[::-1][: int(asked["limit"])]]
+        data = msgspec.json.encode(body)
+        fields = {"Content-Type": "application/json", "Content-Length": str(len(data)), "Connection": "close"}
+        return Response(code, code.phrase, Headers(fields), data)
+
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if "upgrade" not in request.headers.get("Connection", "").lower():
+            return self._rest(request.path)
         self.paths.append(request.path)
         if not self.refusals:
             return None

@@ -37,9 +37,9 @@ class Venue(msgspec.Struct, array_like=True):
     """One exchange's minutes, by number."""
 
     open: dict[int, OpenBar]
-    marks: dict[int, bool]  # up or down, of minutes that are not closed
+    marks: dict[int, dict[str, bool]]  # up or down by producer, of minutes that are not closed
     closed: dict[int, ClosedBar]
-    first_up: int | None = None
+    first_up: dict[str, int] = {}  # by producer
     baseline: Baseline | None = None  # of the one minute that is frozen and not closed, once it was needed
     robust_minute: int | None = None  # of the last robust alert
 
@@ -50,6 +50,15 @@ class Venue(msgspec.Struct, array_like=True):
             volumes = [bar.quote_volume for bar in before if bar is not None and bar.complete]
             self.baseline = baseline(minute, volumes, settings.min_bars)
         return self.baseline
+
+    def mark(self, minute: int, producer: str, connected: bool) -> None:
+        """Note what a producer says of a minute: once down, down for good."""
+        said = self.marks.setdefault(minute, {})
+        said[producer] = connected and said.get(producer, True)
+
+    def vouched(self, marks: dict[str, bool], start_us: int) -> bool:
+        """True if one producer was connected through the whole minute that starts there."""
+        return any(up and self.first_up[producer] <= start_us for producer, up in marks.items())
 
     def cools_down(self, minute: int, settings: VolumeSettings) -> bool:
         """True while a robust alert of an earlier bar holds this one's back."""

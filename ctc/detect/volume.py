@@ -72,10 +72,10 @@ class Volumes:
         minute = us // self._width_us
         for named in heartbeat.venues:
             venue = self._venue(named.exchange)
-            if named.connected and venue.first_up is None:
-                venue.first_up = us
+            if named.connected:
+                venue.first_up.setdefault(heartbeat.producer, us)
             if us >= self._closed_before:
-                venue.marks[minute] = named.connected and venue.marks.get(minute, True)
+                venue.mark(minute, heartbeat.producer, named.connected)
 
     def on_clock(self, clock: int) -> None:
         """Close the minutes that the clock has passed; after each, test the one whose baseline this froze."""
@@ -150,13 +150,13 @@ class Volumes:
 
     def _close(self, exchange: str, venue: Venue, minute: int, clock: int) -> None:
         bar = venue.open.pop(minute, None)
-        up = venue.marks.pop(minute, False)
-        if bar is None and not up:
+        marks = venue.marks.pop(minute, {})
+        if bar is None and not any(marks.values()):
             return
         if bar is None:
             bar = OpenBar(_ZERO, _ZERO, 0, 0)
         start = minute * self._width_us
-        complete = up and venue.first_up is not None and venue.first_up <= start
+        complete = venue.vouched(marks, start)
         tested = self._measure(exchange, venue, minute, bar.quote_volume, bar.trades)
         self._conclude(tested, bar, venue, complete, clock)
         self._findings.bars.append(

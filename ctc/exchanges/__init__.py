@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from ctc.errors import ConfigError
 from ctc.exchanges.base import Exchange, Reading
 from ctc.exchanges.binance import Binance
+from ctc.exchanges.binance_history import BinanceHistory
 from ctc.exchanges.coinbase import Coinbase
+from ctc.exchanges.coinbase_history import CoinbaseHistory
+from ctc.exchanges.history import TradeHistory
 
 EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase}
+HISTORIES: dict[str, type[TradeHistory]] = {"binance": BinanceHistory, "coinbase": CoinbaseHistory}
 
 
 def exchange(name: str, symbols: Mapping[str, str] | None = None, market: str = "spot") -> Exchange:
@@ -20,4 +24,4 @@ def exchange(name: str, symbols: Mapping[str, str] | None = None, market: str = 
     return found(symbols, market)
 
 
-__all__ = ["EXCHANGES", "Binance", "Coinbase", "Exchange", "Reading", "exchange"]
+__all__ = ["EXCHANGES", "HISTORIES", "Binance", "Coinbase", "Exchange", "Reading", "TradeHistory", "exchange"]

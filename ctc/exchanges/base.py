@@ -111,6 +111,7 @@ class Exchange(ABC):
         timestamp: datetime,
         received: datetime | None,
         payload: str,
+        is_backfilled: bool = False,
     ) -> Trade:
         """A trade with its names, exact quote volume and identity; raises FrameError for amounts no market has."""
         quote_volume = _product(price, quantity)
@@ -134,6 +135,7 @@ class Exchange(ABC):
             timestamp=timestamp,
             ingestion_timestamp=timestamp if received is None else received,
             raw_event_payload=payload,
+            is_backfilled=is_backfilled,
         )
 
     def text(self, frame: str | bytes) -> str:

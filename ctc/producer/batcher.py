@@ -5,6 +5,9 @@ in two calls at once, could change places. A call therefore holds at most one re
 way is in no other call. A refused record stays at the head of its key's queue and is sent again unchanged, after a backoff of
 its own, while the other keys go on. What a call that got no answer has written is not known: it is sent again (at least once;
 deduplication downstream makes it harmless).
+
+**A stream that is away.** After a second without a call that worked, packs move to the spool on disk and memory is free for
+more; they keep their places. Past the spool's bound memory fills, `room` waits, and the sockets are not read.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ctc.codec import pack
-from ctc.errors import PartialWrite, Throttled
+from ctc.errors import PartialWrite, StreamError, Throttled
 from ctc.ports import Record, StreamWriter
+from ctc.producer.spool import Slot, Spool
 from ctc.sources.backoff import Backoff
 
 MAX_KEYS_PER_CALL = 500
 MAX_BYTES_PER_CALL = 4_500_000
 FIRST_RETRY_S = 0.1
-LONGEST_RETRY_S = 10.0
+LONGEST_RETRY_S = 5.0
+SPOOL_AFTER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -42,17 +47,30 @@ class Written:
 
 @dataclass(slots=True)
 class _Pack:
-    """Lines that travel as one record, compressed once, when they are first sent."""
+    """Lines that travel as one record, compressed once, when they are first sent or spooled; `beat_us` is its newest heartbeat's."""
 
     key: str
     lines: list[bytes]
     size: int
+    count: int
+    beat_us: int
     record: Record | None = None
+    slot: Slot | None = None
 
-    def as_record(self) -> Record:
+    def as_record(self, spool: Spool | None) -> Record:
+        if self.record is None and self.slot is not None and spool is not None:
+            return Record(self.key, spool.read(self.slot))
         if self.record is None:
             self.record = Record(self.key, pack(self.lines))
         return self.record
+
+    def set_aside(self, spool: Spool) -> None:
+        self.slot = spool.append(self.key, self.as_record(None).data, self.count, self.beat_us)
+
+    def let_go(self) -> None:
+        """Free the memory of what is on disk. Not while it is on its way: the sending thread reads it."""
+        if self.slot is not None:
+            self.lines, self.record = [], None
 
 
 @dataclass(slots=True)
@@ -63,14 +81,15 @@ class _Lane:
     backoff: Backoff
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    beat_us: int = -1
     opened: float = 0.0
     packs: deque[_Pack] = field(default_factory=deque)
     flying: bool = False
     not_before: float = 0.0
 
     def close(self) -> None:
-        self.packs.append(_Pack(self.key, self.lines, self.size))
-        self.lines, self.size = [], 0
+        self.packs.append(_Pack(self.key, self.lines, self.size, len(self.lines), self.beat_us))
+        self.lines, self.size, self.beat_us = [], 0, -1
 
 
 class Batcher:
@@ -85,6 +104,7 @@ class Batcher:
         max_buffered_lines: int,
         rng: random.Random,
         calls: int = 2,
+        spool: Spool | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._writer = writer
@@ -93,24 +113,40 @@ class Batcher:
         self._max_lines = max_buffered_lines
         self._rng = rng
         self._calls = calls
+        self._spool = spool
         self._monotonic = monotonic
+        self._failing_since: float | None = None
         self._lanes: dict[str, _Lane] = {}
         self._wake = asyncio.Event()
         self._freed = asyncio.Event()
         self._closing = False
-        self.buffered = 0
+        self.buffered = 0  # lines in memory
         self.written = Written()
+        self.kept: dict[str, int] = {}  # by key: everything up to its heartbeat of this time is in the stream or on disk
+        for slot in spool.left_over if spool else ():
+            found = _Pack(slot.key, [], slot.size, slot.lines, slot.beat_us, slot=slot)
+            self._lane(slot.key).packs.append(found)
+            self._keep(found)
 
     @property
     def full(self) -> bool:
         """Whether the caller should `await room()` before it reads on."""
         return self.buffered >= self._max_lines
 
-    def add(self, key: str, line: bytes) -> None:
-        """Queue a line behind the key's others. Never waits: `room` does."""
+    @property
+    def spooled(self) -> int:
+        """Lines on disk."""
+        return self._spool.lines if self._spool else 0
+
+    def _lane(self, key: str) -> _Lane:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane(key, Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, self._rng))
+        return lane
+
+    def add(self, key: str, line: bytes, beat_us: int = -1) -> None:
+        """Queue a line behind the key's others; `beat_us` is a heartbeat's time. Never waits: `room` does."""
+        lane = self._lane(key)
         if not lane.lines:
             lane.opened = self._monotonic()
             self._wake.set()
@@ -120,6 +156,7 @@ class Batcher:
             self._wake.set()
         lane.lines.append(line)
         lane.size += len(line) + 1
+        lane.beat_us = max(lane.beat_us, beat_us)
         self.buffered += 1
 
     async def room(self) -> None:
@@ -137,8 +174,10 @@ class Batcher:
         """Send until closed and empty. Raises StreamError when the stream refuses for good."""
         flying: set[asyncio.Task[None]] = set()
         with ThreadPoolExecutor(self._calls, thread_name_prefix="put-records") as pool:
-            while not (self._closing and self.buffered == 0):
+            while not (self._closing and self._is_empty()):
                 self._wake.clear()
+                if self._is_failing():
+                    self.set_aside()
                 while len(flying) < self._calls and (packs := self._claim()):
                     task = asyncio.create_task(self._send(packs, pool))
                     task.add_done_callback(lambda _: self._wake.set())
@@ -149,6 +188,42 @@ class Batcher:
                 for task in [task for task in flying if task.done()]:
                     flying.discard(task)
                     task.result()
+
+    def _is_empty(self) -> bool:
+        return self.buffered == 0 and not any(lane.packs for lane in self._lanes.values())
+
+    def _is_failing(self) -> bool:
+        return self._failing_since is not None and self._monotonic() - self._failing_since >= SPOOL_AFTER_S
+
+    def set_aside(self, *, all_lines: bool = False) -> None:
+        """Move what waits in memory to the spool, as far as it has room; lines that still gather only with `all_lines`."""
+        if self._spool is None:
+            return
+        due = self._monotonic() - self._linger_s
+        for lane in self._lanes.values():
+            if lane.lines and (all_lines or lane.opened <= due):
+                lane.close()
+            for place, each in enumerate(lane.packs):
+                flying = lane.flying and place == 0
+                if self._spool.full or (flying and each.record is None):
+                    break  # what is behind it must not be on disk alone
+                if each.slot is None:
+                    self._move(each, self._spool)
+                if not flying:
+                    each.let_go()
+        self._freed.set()
+
+    def _move(self, each: _Pack, spool: Spool) -> None:
+        try:
+            each.set_aside(spool)
+        except OSError as error:
+            raise StreamError(f"the stream takes nothing, and the spool can't be written ({error.strerror}): free disk space") from error
+        self.buffered -= each.count
+        self._keep(each)
+
+    def _keep(self, each: _Pack) -> None:
+        if each.beat_us > self.kept.get(each.key, -1):
+            self.kept[each.key] = each.beat_us
 
     def _claim(self) -> list[_Pack]:
         """The next record of each key that is due and not on its way, within one call's limits."""
@@ -182,32 +257,42 @@ class Batcher:
 
     async def _send(self, packs: list[_Pack], pool: ThreadPoolExecutor) -> None:
         refused: frozenset[int] = frozenset()
-        wait_s = 0.0
+        wait_s, began = 0.0, self._monotonic()
         try:
             await asyncio.get_running_loop().run_in_executor(pool, self._put, packs)
+            self._failing_since = None
         except PartialWrite as error:
             refused, self.written.trouble = frozenset(error.failed), str(error)
+            self._failing_since = None
         except Throttled as error:
             refused, self.written.trouble = frozenset(range(len(packs))), str(error)
             wait_s = error.retry_after
+            if self._failing_since is None:
+                self._failing_since = began
         for index, sent in enumerate(packs):
             self._settle(sent, index in refused, wait_s)
         self._freed.set()
 
     def _put(self, packs: list[_Pack]) -> None:
         # In a worker thread: compressing leaves the interpreter free, the call blocks.
-        self._writer.put([each.as_record() for each in packs])
+        self._writer.put([each.as_record(self._spool) for each in packs])
 
     def _settle(self, sent: _Pack, refused: bool, wait_s: float) -> None:
         lane = self._lanes[sent.key]
         lane.flying = False
         if refused:
+            sent.let_go()
             lane.not_before = self._monotonic() + lane.backoff.next_s(wait_s)
             self.written.retries += 1
             return
         lane.packs.popleft()
         lane.backoff.reset()
-        self.buffered -= len(sent.lines)
-        self.written.lines += len(sent.lines)
+        self.written.lines += sent.count
         self.written.records += 1
-        self.written.bytes += len(sent.as_record().data)
+        if sent.slot is not None and self._spool is not None:
+            self.written.bytes += sent.slot.size
+            self._spool.sent(sent.slot)
+        else:
+            self.written.bytes += len(sent.as_record(None).data)
+            self.buffered -= sent.count
+            self._keep(sent)

@@ -6,11 +6,11 @@ was connected all the time since the one before, and the newest trade id sent (d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ctc.model import Heartbeat, Trade, VenueMark, from_us
+from ctc.model import Heartbeat, Trade, VenueMark, from_us, to_us
 from ctc.settings import Settings
 
 SECOND = 1_000_000
@@ -37,6 +37,7 @@ class Venue:
     last_id: int | None = None
     spans: list[tuple[int, int]] | None = None
     names_ids: bool = True
+    holes: list[tuple[int, int]] = field(default_factory=list)  # that no heartbeat has told of yet
 
     def connected(self, time_us: int) -> bool:
         """Whether everything up to this time was seen: by its connection, or by what its recording spans."""
@@ -54,6 +55,7 @@ class Venue:
             kind=self.kind,
             connected=connected,
             last_id=self.last_id if self.names_ids else None,
+            holes=tuple(self.holes),
         )
 
 
@@ -87,6 +89,12 @@ class Venues:
     def __iter__(self) -> Iterator[Venue]:
         return iter(self._known.values())
 
+    def skip(self, exchange: str, native: str, ranges: Iterable[tuple[int, int]]) -> None:
+        """Note ids that the exchange does not have: the next heartbeat tells."""
+        for venue in self:
+            if (venue.exchange, venue.native_symbol) == (exchange, native):
+                venue.holes += ranges
+
     def change(self, exchange: str, natives: tuple[str, ...], up: bool) -> None:
         """Note that the connection of these markets came up or was lost."""
         for venue in self:
@@ -105,6 +113,16 @@ class Heartbeats:
         self._next = -1
         self.peg: Decimal | None = None
         self.count = 0
+
+    def resume(self, beats: Sequence[Heartbeat]) -> None:
+        """Go on after these, which are of one second."""
+        marks = {mark.space: mark for beat in beats for mark in beat.venues}
+        for venue in self._venues:
+            if (mark := marks.get(venue.mark(True).space)) is not None:
+                venue.last_id = mark.last_id
+        for beat in beats:
+            self.peg = beat.peg
+            self._next = to_us(beat.heartbeat) + SECOND
 
     @property
     def next_us(self) -> int:
@@ -147,3 +165,4 @@ class Heartbeats:
             self.count += 1
         for venue in self._venues:
             venue.unbroken = venue.up
+            venue.holes.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import suppress
 from typing import Any
 
 from ctc.errors import FrameError
@@ -14,9 +13,10 @@ from ctc.producer.clock import FrameClock, ProducerClock
 from ctc.producer.heartbeats import Venues
 from ctc.producer.logs import log
 from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Taken
+from ctc.producer.resume import OpenGap, ResumePoint
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
-from ctc.sources.channel import Channel, LinkChange
+from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
 from ctc.sources.links import open_links
 
 # Few enough that the sockets' readers get their turn, enough that asking for turns costs nothing.
@@ -34,6 +34,7 @@ class LiveFeed:
         clock: ProducerClock,
         *,
         until_us: int | None = None,
+        resume: ResumePoint | None = None,
         rng: random.Random | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -48,10 +49,24 @@ class LiveFeed:
         if isinstance(clock, FrameClock):
             self._merge = FrameMerge(self.channels, arrived, patience_s=patience_s)
         else:
-            self._merge = ArrivalMerge(self.channels, arrived, clock.now_us)
+            self._merge = ArrivalMerge(self.channels, arrived, clock.now_us, patience_s=patience_s)
         self._up = dict.fromkeys(self.channels, False)
         self._away = dict.fromkeys(self.channels, False)
         self._hold_until = time.monotonic() + patience_s
+        if resume is not None:
+            self._resume(resume)
+
+    def _resume(self, point: ResumePoint) -> None:
+        """Everything up to the point was kept: what came after is to be made up for before anything new."""
+        self._clock.reached(point.time_us)
+        for channel, link in self.links:
+            name = channel.exchange
+            link.healing.resume(point.following(name), from_us(point.time_us), point.left(name))
+            channel.lose("going on where the producer stood before", time.monotonic())
+
+    def open_gaps(self) -> list[OpenGap]:
+        """The id ranges that are still to be filled."""
+        return [(channel.exchange, *gap) for channel, link in self.links for gap in link.healing.open]
 
     async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:
         """Feed until stopped (None) or until everything before `until_us` is in the tape (that time)."""
@@ -96,14 +111,19 @@ class LiveFeed:
         return False
 
     def _settled(self) -> bool:
-        """Whether heartbeats may begin: a connection that is only just coming up must not read as a lost one."""
+        """Whether heartbeats may go on: a connection that is only just coming up, or whose trades are being made up for, is not lost."""
         if self._hold_until and (all(self._up.values()) or time.monotonic() >= self._hold_until):
             self._hold_until = 0.0
-        return not self._hold_until
+        return not self._hold_until and not any(channel.healing_since is not None and not channel.away for channel in self.channels)
 
     def _put(self, tape: Tape, channel: Channel, item: Any) -> None:
         if isinstance(item, FrameError):
             tape.unreadable(item)
+        elif isinstance(item, Healed):
+            channel.healing_since = None
+            log("healed", exchange=channel.exchange, symbols=channel.natives, trouble=channel.trouble)
+        elif isinstance(item, IdHoles):
+            self._venues.skip(channel.exchange, item.native, item.ranges)
         elif isinstance(item, LinkChange):
             self._up[channel] = item.up
             self._note(channel)
@@ -127,9 +147,9 @@ class LiveFeed:
             task.cancel()
         for channel in self.channels:
             channel.open_wide()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait(tasks)
+        for _, link in self.links:
+            await link.healing.close()
 
     async def _drain(self, tape: Tape) -> None:
         """Put what had been read; heartbeats stay where they are: trades that were not read may be older."""
@@ -144,10 +164,20 @@ class LiveFeed:
         """Each exchange's connections, worst news first, and its newest frame."""
         found: dict[str, Any] = {}
         for channel, link in self.links:
-            blank: dict[str, Any] = {"state": "connected", "trouble": "", "newest": None, "connections": [], "connects": 0}
+            blank: dict[str, Any] = {
+                "state": "connected",
+                "trouble": "",
+                "newest": None,
+                "connections": [],
+                "connects": 0,
+                "filled": 0,
+                "open_gaps": 0,
+            }
             entry = found.setdefault(channel.exchange, blank)
             entry["connections"].append({"symbols": channel.natives, "state": channel.state, "waiting": len(channel.items)})
             entry["connects"] += link.connects
+            entry["filled"] += link.healing.filled
+            entry["open_gaps"] += len(link.healing.open)
             if channel.state != "connected":
                 entry["state"] = channel.state
             entry["trouble"] = entry["trouble"] or channel.trouble

@@ -30,10 +30,13 @@ from ctc.producer.heartbeats import Venues
 from ctc.producer.live import LiveFeed
 from ctc.producer.logs import log
 from ctc.producer.replay import ReplayFeed
+from ctc.producer.resume import ResumeFile, ResumePoint
+from ctc.producer.spool import Spool
 from ctc.producer.tape import Tape
 from ctc.settings import Settings, load_state, session_state
 from ctc.wiring import stream_writers
 
+SERVICE = "producer"
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
 DRAIN_WITHIN_S = 30.0
@@ -41,8 +44,8 @@ SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "max": None}
 Feed = LiveFeed | ReplayFeed
 
 
-def batcher(writer: StreamWriter, settings: Settings, rng: random.Random, max_lines: int | None = None) -> Batcher:
-    """A batcher with the profile's limits."""
+def batcher(writer: StreamWriter, settings: Settings, rng: random.Random, spool: Path, max_lines: int | None = None) -> Batcher:
+    """A batcher with the profile's limits, and a spool of its own."""
     own = settings.producer
     return Batcher(
         writer,
@@ -50,6 +53,7 @@ def batcher(writer: StreamWriter, settings: Settings, rng: random.Random, max_li
         max_pack_bytes=own.max_pack_bytes,
         max_buffered_lines=max_lines or own.max_buffered_lines,
         rng=rng,
+        spool=Spool(spool, own.spool_bytes),
     )
 
 
@@ -66,17 +70,28 @@ class Producer:
         clock: ProducerClock,
         trades: StreamWriter,
         dead: StreamWriter,
+        resume: ResumeFile | None = None,
+        point: ResumePoint | None = None,
+        service: str = SERVICE,
         drain_within_s: float = DRAIN_WITHIN_S,
     ) -> None:
+        """`resume` is moved on as heartbeats are kept; `point` is where an earlier process stood."""
         rng = random.SystemRandom()
+        spool = state / "spool" / settings.producer.name
+        self._symbols = settings.session.symbols
+        self._resume = resume
+        self._service = service
         self._state = state
         self._feed = feed
         self._clock = clock
         self._clock_name = "frames" if isinstance(clock, FrameClock) else "wall"
-        self._lines = batcher(trades, settings, rng)
+        self._lines = batcher(trades, settings, rng, spool / "trades")
         # A dead letter may be a whole frame of half a megabyte: few of them may wait.
-        self._dead = batcher(dead, settings, rng, max_lines=200)
-        self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now)
+        self._dead = batcher(dead, settings, rng, spool / "dead", max_lines=200)
+        said = resume.said if resume is not None else None
+        self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now, said)
+        if point is not None:
+            self.tape.heartbeats.resume(point.beats)
         self.stopping = asyncio.Event()
         self.phase = "connecting"
         self._drain_within_s = drain_within_s
@@ -117,9 +132,12 @@ class Producer:
         """Once told to stop, a stream that takes nothing must not keep the process alive."""
         await self.stopping.wait()
         await asyncio.sleep(self._drain_within_s)
-        left = self._lines.buffered + self._dead.buffered
+        for each in (self._lines, self._dead):
+            each.set_aside(all_lines=True)
+        left, kept = self._lines.buffered + self._dead.buffered, self._lines.spooled + self._dead.spooled
         why = self._lines.written.trouble or self._dead.written.trouble
-        raise StreamError(f"stopped with {left} lines unsent: the streams did not take them within {self._drain_within_s:.0f} s ({why})")
+        fate = f"{kept} lines wait on disk until the session is resumed" + (f", {left} are lost: the spool is full" if left else "")
+        raise StreamError(f"the streams took nothing for {self._drain_within_s:.0f} s ({why}): {fate}")
 
     async def _publish(self) -> None:
         while True:
@@ -143,12 +161,15 @@ class Producer:
             "retries": written.retries + dead.retries,
             "dead_letters_sent": dead.lines,
             "buffered_lines": self._lines.buffered,
+            "spooled_lines": self._lines.spooled,
             "trouble": written.trouble or dead.trouble,
             "uptime_s": round(time.monotonic() - self._started, 1),
             "last_ids": {venue.mark(True).space: venue.last_id for venue in self.tape.venues},
             "exchanges": self._feed.status(),
         }
-        status.publish(self._state, "producer", values)
+        status.publish(self._state, self._service, values)
+        if self._resume is not None and isinstance(self._feed, LiveFeed):
+            self._resume.move_on(self._lines.kept, self._symbols, self._feed.open_gaps())
 
 
 def _raise_of(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -177,8 +198,21 @@ def producer_of(settings: Settings, state: Path, options: argparse.Namespace, tr
     own = clock_of(settings.producer)
     venues = Venues.of(settings)
     until_us = None if options.until is None else to_us(options.until)
-    feed = LiveFeed(settings, venues, own, until_us=until_us)
-    return Producer(settings, state, feed, venues=venues, clock=own, trades=trades, dead=dead)
+    resume = ResumeFile(state, settings.producer.name)
+    point = resume.load(settings)
+    feed = LiveFeed(settings, venues, own, until_us=until_us, resume=point)
+    return Producer(
+        settings,
+        state,
+        feed,
+        venues=venues,
+        clock=own,
+        trades=trades,
+        dead=dead,
+        resume=resume,
+        point=point,
+        service=options.name or SERVICE,
+    )
 
 
 async def produce(settings: Settings, state: Path, options: argparse.Namespace) -> None:
@@ -197,6 +231,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ctc.producer", description="Exchange frames into the session's streams.")
     parser.add_argument("--until", type=moment, help="stop when the producer's clock has passed this time (ISO 8601)")
     parser.add_argument("--replay", type=Path, nargs="+", action="extend", metavar="PATH", help="recordings instead of sockets")
+    parser.add_argument("--name", help="of a second producer on the same markets: in its heartbeats, its status and its files")
     parser.add_argument("--speed", choices=sorted(SPEEDS), default="max", help="of a replay, in times its own")
     options = parser.parse_args(arguments)
     if options.replay and options.until:
@@ -219,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = session_state()
     try:
         settings = load_state(state)
+        if options.name:
+            settings = msgspec.structs.replace(settings, producer=msgspec.structs.replace(settings.producer, name=options.name))
         asyncio.run(produce(settings, state, options))
     except CtcError as error:
         log("failed", text=str(error))

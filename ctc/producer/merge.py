@@ -47,10 +47,13 @@ class ArrivalMerge:
         arrived: asyncio.Event,
         now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._channels = channels
         self._arrived = arrived
         self._now_us = now_us
+        self._patience_s = patience_s
         self._monotonic = monotonic
         self._reached = -1
         self._took_at = monotonic()
@@ -60,6 +63,7 @@ class ArrivalMerge:
         taken: list[Taken] = []
         for channel in self._channels:
             items = channel.items
+            channel.away = self._is_away(channel)
             while items and len(taken) < most:
                 time_us, item = items.popleft()
                 self._reached = max(self._reached, min(now, time_us))
@@ -68,6 +72,9 @@ class ArrivalMerge:
         if taken:
             self._took_at = self._monotonic()
         return taken
+
+    def _is_away(self, channel: Channel) -> bool:
+        return channel.healing_since is not None and self._monotonic() - channel.healing_since >= self._patience_s
 
     def passed_us(self) -> int | None:
         now = self._now_us()

@@ -11,7 +11,7 @@ import msgspec
 from ctc.codec import encode_line
 from ctc.errors import FrameError
 from ctc.exchanges import Reading
-from ctc.model import Heartbeat, Trade
+from ctc.model import Heartbeat, Trade, to_us
 from ctc.producer.batcher import Batcher
 from ctc.producer.heartbeats import Heartbeats, Venues
 
@@ -42,13 +42,23 @@ class Counters(msgspec.Struct):
     ignored: int = 0
     unreadable: int = 0
     duplicates_not_removed: int = 0
+    backfilled: int = 0
 
 
 class Tape:
     """Takes readings in order, puts lines into the batchers. Never waits: the caller asks the batchers for room."""
 
-    def __init__(self, producer: str, venues: Venues, peg_symbol: str, lines: Batcher, dead: Batcher, now: Callable[[], datetime]) -> None:
-        """Trades of markets that are not among `venues` are ignored; `now` stamps dead letters."""
+    def __init__(
+        self,
+        producer: str,
+        venues: Venues,
+        peg_symbol: str,
+        lines: Batcher,
+        dead: Batcher,
+        now: Callable[[], datetime],
+        said: Callable[[Heartbeat], None] | None = None,
+    ) -> None:
+        """Trades of markets that are not among `venues` are ignored; `now` stamps dead letters; `said` is told each heartbeat."""
         self.counters = Counters()
         self.venues = venues
         self.heartbeats = Heartbeats(producer, venues, self._heartbeat)
@@ -56,6 +66,7 @@ class Tape:
         self._lines = lines
         self._dead = dead
         self._now = now
+        self._said = said
 
     def advance(self, time_us: int) -> None:
         """Say the heartbeats that are due before a frame of this time."""
@@ -83,6 +94,7 @@ class Tape:
             return
         self._lines.add(trade.symbol, line)
         self.counters.trades += 1
+        self.counters.backfilled += trade.is_backfilled
         if venue.last_id is None or trade.trade_id > venue.last_id:
             venue.last_id = trade.trade_id
         else:
@@ -91,7 +103,9 @@ class Tape:
             self.heartbeats.peg = trade.price
 
     def _heartbeat(self, beat: Heartbeat) -> None:
-        self._lines.add(beat.symbol, encode_line(beat))
+        self._lines.add(beat.symbol, encode_line(beat), to_us(beat.heartbeat))
+        if self._said is not None:
+            self._said(beat)
 
     def unreadable(self, error: FrameError, received: datetime | None = None) -> None:
         """Queue a frame that could not be read for the dead letters."""

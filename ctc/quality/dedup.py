@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from ctc.model import Heartbeat, Trade, to_us
+from ctc.model import Heartbeat, Trade, VenueMark, to_us
 from ctc.quality.ids import IdSpace
 
 __all__ = ["DedupState", "Deduplicator", "Gap", "IdSpace", "is_dense"]
@@ -28,13 +28,17 @@ def is_dense(space: str) -> bool:
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Ids `first_id`-`last_id` that heartbeats named and the log had not shown by `declared_at` (heartbeat time)."""
+    """Ids `first_id`-`last_id` that heartbeats named and the log had not shown by `declared_at` (heartbeat time).
+
+    `natural`: the exchange's own history skips them, so nothing was lost.
+    """
 
     symbol: str
     space: str
     first_id: int
     last_id: int
     declared_at: datetime
+    natural: bool = False
 
 
 class DedupState(msgspec.Struct, array_like=True):
@@ -120,6 +124,8 @@ class Deduplicator:
         for venue in heartbeat.venues:
             if venue.last_id is not None and is_dense(venue.space):
                 self._dense(venue.space).name(venue.last_id)
+            if venue.holes and is_dense(venue.space):
+                self._skip(venue, heartbeat.heartbeat)
         waiting = self.state.waiting
         waiting.append(heartbeat)
         newest = max(each.heartbeat for each in waiting)
@@ -152,6 +158,12 @@ class Deduplicator:
         if found is None:
             found = self.state.dense[space] = IdSpace.empty()
         return found
+
+    def _skip(self, venue: VenueMark, at: datetime) -> None:
+        """Wait for no id that the exchange itself does not have."""
+        for hole in venue.holes:
+            for first, last in self._dense(venue.space).give_up(*hole):
+                self.gaps.append(Gap(symbol=self.symbol, space=venue.space, first_id=first, last_id=last, declared_at=at, natural=True))
 
     def _declare_lost(self, at: datetime) -> None:
         for name in sorted(self.state.dense):

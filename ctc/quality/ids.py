@@ -124,9 +124,14 @@ class IdSpace(msgspec.Struct, array_like=True):
 
     def declare_lost(self) -> list[tuple[int, int]]:
         """Give up what is missing; the ranges given up."""
-        holes = self.missing()
-        for first, last in holes:
-            self.known.add(first, last)
-            self.lost.add(first, last)
+        return [hole for first, last in self.missing() for hole in self.give_up(first, last)]
+
+    def give_up(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Wait for none of these ids any more; the ranges of them that were missing. One that comes after all is new."""
+        holes = self.known.missing(first, last)
+        for hole in holes:
+            self.known.add(*hole)
+            self.lost.add(*hole)
+            self._bound(self.known)
             self._bound(self.lost)
         return holes

@@ -18,14 +18,26 @@ class LinkChange(msgspec.Struct, frozen=True, gc=False):
     trouble: str = ""
 
 
-Item = Reading | FrameError | LinkChange
+class IdHoles(msgspec.Struct, frozen=True, gc=False):
+    """Id ranges (first, last) that the exchange's own history of a market skips."""
+
+    native: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Healed(msgspec.Struct, frozen=True, gc=False):
+    """A connection that was lost is back, and what it missed stands before this."""
+
+
+Item = Reading | FrameError | LinkChange | IdHoles | Healed
 
 
 class Channel:
     """A bounded queue whose items have times that never fall: each counts as at least as new as the one before.
 
-    `mark` is the time of the newest item put in, in microseconds, -1 before the first that had one. `away` is the reader's
-    note that it waited long enough and goes on without this channel.
+    `mark` is the time of the newest item put in, in microseconds, -1 before the first that had one. `healing_since` is
+    when (monotonic seconds) a connection was lost whose trades are being made up for. `away` is the reader's note that it waited long
+    enough and goes on without this channel.
     """
 
     def __init__(self, exchange: str, natives: tuple[str, ...], size: int, arrived: asyncio.Event) -> None:
@@ -35,6 +47,7 @@ class Channel:
         self.mark = -1
         self.up = False
         self.away = False
+        self.healing_since: float | None = None
         self.closed = False
         self.state = "connecting"
         self.trouble = ""
@@ -63,6 +76,23 @@ class Channel:
         self.trouble = trouble
         self.state = "connected" if up else "disconnected"
         self.items.append((self.mark, LinkChange(up, trouble)))
+        self._arrived.set()
+
+    def lose(self, trouble: str, now: float) -> None:
+        """The connection was lost, and what it misses will be made up for; it counts as connected unless that takes too long."""
+        self.up = False
+        self.trouble = trouble
+        self.state = "healing"
+        self.healing_since = self.healing_since if self.healing_since is not None else now
+        self._arrived.set()
+
+    def healed(self) -> None:
+        """Append that everything is there again; never waits."""
+        self.note(Healed())
+
+    def note(self, item: IdHoles | Healed) -> None:
+        """Append what is no frame; never waits."""
+        self.items.append((self.mark, item))
         self._arrived.set()
 
     def taken(self) -> None:

@@ -7,10 +7,14 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
-from ctc.exchanges import exchange
+from ctc.exchanges import HISTORIES, exchange
+from ctc.model import id_space
+from ctc.quality.dedup import is_dense
 from ctc.settings import Settings
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel
+from ctc.sources.healing import Healing
+from ctc.sources.history import HistoryClient
 from ctc.sources.websocket import SYMBOLS_PER_CONNECTION, Link
 
 CHANNEL_ITEMS = 8192
@@ -40,8 +44,11 @@ def open_links(
         own = settings.exchanges[name]
         reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
         limit = asyncio.Semaphore(own.max_connections)
+        client = HistoryClient(HISTORIES[name](reader), own, received=received)
         for natives in spread_out(natives_of(settings, name), own.max_connections):
             backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, rng)
             channel = Channel(name, natives, CHANNEL_ITEMS, arrived)
-            pairs.append((channel, Link(reader, own, channel, limit, received=received, backoff=backoff)))
+            dense = is_dense(id_space(name, own.market, natives[0], own.kind))
+            healing = Healing(client, channel, dense=dense)
+            pairs.append((channel, Link(reader, own, channel, limit, healing=healing, received=received, backoff=backoff)))
     return pairs

@@ -56,9 +56,13 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 
 
 def _status(exchange: str, url: str, error: InvalidStatus) -> ExchangeError:
-    code = error.response.status_code
+    return refused(exchange, url, error.response.status_code, error.response.headers.get("Retry-After"))
+
+
+def refused(exchange: str, url: str, code: int, retry_after: str | None) -> ExchangeError:
+    """The ExchangeError for an HTTP status, of a websocket's opening or of a REST call."""
     remedy, stay_s = _STATUSES.get(code, ("its servers have trouble: trying again", 5.0 if code >= 500 else 30.0))
-    asked = retry_after_s(error.response.headers.get("Retry-After"), datetime.now(UTC))
+    asked = retry_after_s(retry_after, datetime.now(UTC))
     wait_s = stay_s if asked is None else asked
     return ExchangeError(
         f"{exchange} refused {url} with HTTP {code}: {remedy.format(exchange=exchange)} (next try in {wait_s:.0f} s)", wait_s

@@ -21,6 +21,7 @@ from ctc.model import to_us
 from ctc.settings import ExchangeSettings
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel
+from ctc.sources.healing import Healing
 from ctc.sources.refusals import explain
 
 ANSWER_WITHIN_S = 10.0
@@ -46,6 +47,9 @@ class _Session:
         self.ws = ws
         self.opened = now
         self.last_trade = now
+        self.last_frame = now
+        self.busy = False  # it is we who don't read: what is missing is being filled in
+        self.suspect = False  # a frame could not be read: it may have been a trade
         self.subscribed = asyncio.Event()
         self.delivering = asyncio.Event()
         self.retire = False
@@ -57,7 +61,7 @@ class Link:
     """Keeps one connection of one exchange up for some of its markets, and puts what it reads into its channel.
 
     `limit` holds the exchange's connections to its `max_connections`. `received` stamps trades (None leaves them their
-    event time). Losing the connection is a state of the channel, never an exception.
+    event time). Losing the connection is a state of the channel, never an exception; what is missed then, `healing` brings.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Link:
         channel: Channel,
         limit: asyncio.Semaphore,
         *,
+        healing: Healing,
         received: Callable[[], datetime | None],
         backoff: Backoff,
         monotonic: Callable[[], float] = time.monotonic,
@@ -76,6 +81,7 @@ class Link:
         self._settings = settings
         self._channel = channel
         self._limit = limit
+        self.healing = healing
         self._received = received
         self._monotonic = monotonic
         self._check_every_s = check_every_s
@@ -93,11 +99,17 @@ class Link:
                     await self._stay_connected()
                 except LOSSES as error:
                     refusal = explain(self._exchange.name, self._url, error)
-                    self._channel.change(False, str(refusal))
+                    self._lose(str(refusal))
                     await asyncio.sleep(self._backoff.next_s(refusal.retry_after or 0.0))
         finally:
             for session in list(self._sessions):
                 await self._retire(session)
+
+    def _lose(self, trouble: str) -> None:
+        if self.healing.knows:
+            self._channel.lose(trouble, self._monotonic())
+        else:
+            self._channel.change(False, trouble)
 
     async def _stay_connected(self) -> None:
         """Returns never; raises what ended the connection."""
@@ -176,8 +188,11 @@ class Link:
             now = self._monotonic()
             if session.retire or now - session.opened >= self._settings.reconnect_after_s:
                 return
-            if self._channel.full:
-                session.last_trade = now  # it is we who hold it back
+            if self._channel.full or session.busy:
+                session.last_trade = session.last_frame = now  # it is we who hold it back
+            if now - session.last_frame >= self._settings.silent_after_s:
+                raise ExchangeError(f"{self._exchange.name} is silent: no frame for {now - session.last_frame:.0f} s; connecting again")
+            await self.healing.retry()
             if now - session.last_trade >= self._settings.stale_after_s * self._patience:
                 # A market may simply be quiet: each replacement that brings no trade doubles the patience.
                 self._patience = min(self._patience * 2, PATIENCE_GROWS_TO)
@@ -193,9 +208,8 @@ class Link:
             self._channel.trouble = f"no replacement yet: {explain(self._exchange.name, self._url, error)}"
             self._put_off(old)
             return old
-        if old.reader.done():
-            self._channel.change(False, "the old connection ended before the new one was up")
-            self._channel.change(True)
+        if old.reader.done():  # before the new one was up
+            await self.healing.catch_up()
         await self._catch_up(old, new.first_us)
         await self._retire(old)
         return new
@@ -234,25 +248,54 @@ class Link:
     async def _read(self, session: _Session) -> None:
         """Frames into the channel until the connection ends; raises what ended it."""
         receive, read, put, received = session.ws.recv, self._exchange.read, self._channel.put, self._received
+        follows, monotonic = self.healing.follows, self._monotonic
+        if session.subscribed.is_set():
+            await self._heal(session)
         while True:
             frame = await receive(decode=False)
+            session.last_frame = monotonic()
             try:
                 reading = read(frame, received())
             except FrameError as error:
                 await put(error, None)
+                session.suspect = True
                 continue
+            if session.suspect or not follows(reading):
+                await self._mend(session, reading)
             if reading.trades:
                 await put(reading, self._note(session, reading))
-                session.last_trade = self._monotonic()
+                session.last_trade = session.last_frame
                 self._patience = 1
+                self.healing.progressed()
             else:
                 await self._other(session, reading)
+
+    async def _heal(self, session: _Session) -> None:
+        """After a loss: all that was missed, before anything new."""
+        if self._channel.healing_since is not None:
+            session.busy = True
+            await self.healing.catch_up()
+            session.busy = False
+
+    async def _mend(self, session: _Session, reading: Reading) -> None:
+        """What is missing before this reading."""
+        session.busy = True
+        if session.suspect and reading.event_time is not None:
+            session.suspect = False
+            await self.healing.check(reading.event_time)
+        await self.healing.precede(reading, lambda: self._older_than(session))
+        session.busy = False
+
+    def _older_than(self, session: _Session) -> bool:
+        """Whether an older socket is still being read, and may bring what this one begins behind."""
+        return any(other.opened < session.opened and not other.reader.done() for other in self._sessions)
 
     async def _other(self, session: _Session, reading: Reading) -> None:
         if reading.error is not None:
             raise ExchangeError(reading.error)
         if reading.kind in _ACKS:
             self._confirm(session)
+            await self._heal(session)
         elif reading.kind == "serverShutdown":
             session.retire = True
         await self._channel.put(reading, self._note(session, reading))

@@ -103,8 +103,9 @@ def make_heartbeat(
     down: Iterable[str],
     peg: str | Decimal | None,
     producer: str,
+    holes: dict[str, tuple[int, int]] | None = None,
 ) -> Heartbeat:
-    """A heartbeat that names the venues of `last`; those in `down` are not connected."""
+    """A heartbeat that names the venues of `last`; those in `down` are not connected, `holes` are ids that their history skips."""
     venues = tuple(
         VenueMark(
             exchange=name,
@@ -113,6 +114,7 @@ def make_heartbeat(
             kind=VENUES[name][3],
             connected=name not in set(down),
             last_id=last_id,
+            holes=(holes[name],) if holes and name in holes else (),
         )
         for name, last_id in last.items()
     )
@@ -441,10 +443,18 @@ class _Market:
                     last["coinbase"] = None
                 peg = None if self.noise.random() < 0.2 else self.peg
                 lag = self.noise.choice([0, 0, 0, 400_000, 7_000_000])
-                self._arrive(
-                    us + lag,
-                    make_heartbeat(us, last, down=away, peg=peg, producer=producer),
-                )
+                down = (*away, "binance") if self.noise.random() < 0.04 else away  # this producer alone
+                beat = make_heartbeat(us, last, down=down, peg=peg, producer=producer, holes=self._holes(last))
+                self._arrive(us + lag, beat)
+
+    def _holes(self, last: dict[str, int | None]) -> dict[str, tuple[int, int]]:
+        """Now and then ids near the newest that the exchange is said not to have, though it may."""
+        found = {}
+        for name, newest in last.items():
+            if newest is not None and self.noise.random() < 0.05:
+                first = max(0, newest + self.noise.randrange(-4, 3))
+                found[name] = (first, first + self.noise.randrange(0, 4))
+        return found
 
     def _arrive(self, us: int, line: Line) -> None:
         self.arrivals.append(_Arrival(us, self.noise.random(), line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -34,14 +35,22 @@ def producer(
 
 
 def binance_frames() -> list[str]:
-    rng = random.Random(1)
-    return [agg_trade(i, i * 7, rng.choice(NATIVES)) if i % 40 else mini_ticker(i * 7) for i in range(1, 1500)]
+    rng, ids = random.Random(1), {native: count(1) for native in NATIVES}
+    natives = [rng.choice(NATIVES) for _ in range(1500)]
+    return [agg_trade(next(ids[natives[i]]), i * 7, natives[i]) if i % 40 else mini_ticker(i * 7) for i in range(1, 1500)]
 
 
 def coinbase_frames() -> list[str]:
     rng = random.Random(2)
     natives = ("BTC-USD", "ETH-USD", "SOL-USD", "USDT-USD")
-    return [match(i, i * 11 + 3, rng.choice(natives)) if i % 30 else heartbeat(i, i * 11 + 3) for i in range(1, 1000)]
+    newest = dict.fromkeys(natives, 0)
+    frames = []
+    for i in range(1, 1000):
+        native = rng.choice(natives)
+        newest[native] += bool(i % 30)
+        at = i * 11 + 3
+        frames.append(match(newest[native], at, native) if i % 30 else heartbeat(newest["BTC-USD"], at))
+    return frames
 
 
 async def say_all(server: FakeExchange, frames: list[str], rng: random.Random) -> None:
@@ -94,7 +103,7 @@ def test_run_to_an_end_sends_exactly_the_trades_before_it_and_closes_every_windo
     assert max(trade.timestamp for trade in trades_of(lines)) < end
     binance = [trade.trade_id for trade in trades_of(lines) if trade.exchange == "binance"]
     expected = [i for i, frame in enumerate(binance_frames(), 1) if '"BTCUSDT"' in frame and '"aggTrade"' in frame and i * 7 < 10_000]
-    assert binance == expected
+    assert binance == list(range(1, len(expected) + 1))
     _check_beats(lines, end)
     assert all(trade.ingestion_timestamp == trade.timestamp for trade in trades_of(lines))
     assert len(dead.records) == 1
@@ -176,7 +185,7 @@ def test_stop_does_not_wait_for_ever_for_a_stream_that_takes_nothing(tmp_path: P
             await say_all(binance, binance_frames()[:200], random.Random(1))
             await until(lambda: made.tape.full)
             made.stopping.set()
-            with pytest.raises(StreamError, match="lines unsent"):
+            with pytest.raises(StreamError, match="wait on disk until the session is resumed"):
                 await running
 
     run(test())

@@ -13,10 +13,12 @@ import pytest
 from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, until
 
 from ctc.errors import FrameError
-from ctc.exchanges import Reading, exchange
+from ctc.exchanges import HISTORIES, Reading, exchange
 from ctc.settings import load_profile
 from ctc.sources.backoff import Backoff
-from ctc.sources.channel import Channel, LinkChange
+from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
+from ctc.sources.healing import Healing
+from ctc.sources.history import HistoryClient
 from ctc.sources.websocket import Link
 
 
@@ -50,11 +52,13 @@ class Rig:
         natives = ("BTCUSDT", "ETHUSDT") if name == "binance" else ("BTC-USD", "USDT-USD")
         self.clock, self.backoff = Clock(), Waits()
         self.channel = Channel(name, natives, size, asyncio.Event())
+        client = HistoryClient(HISTORIES[name](exchange(name)), own, received=lambda: None)
         self.link = Link(
             exchange(name),
             own,
             self.channel,
             asyncio.Semaphore(own.max_connections),
+            healing=Healing(client, self.channel, self.clock),
             received=lambda: datetime.now(UTC),
             backoff=self.backoff,
             monotonic=self.clock,
@@ -111,9 +115,11 @@ def test_link_is_up_once_the_subscription_is_confirmed() -> None:
     run(test())
 
 
-def test_link_subscribes_again_after_a_cut_and_says_that_it_was_down() -> None:
+def test_link_subscribes_again_after_a_cut_and_says_what_it_could_not_make_up_for() -> None:
     async def test() -> None:
-        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+        async with FakeExchange() as gone:
+            nobody = gone.rest
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase", rest=nobody).running() as rig:
             for number in range(3):
                 await until(lambda: len(server.sockets) == 1)
                 await server.say(match(number, number))
@@ -121,10 +127,116 @@ def test_link_subscribes_again_after_a_cut_and_says_that_it_was_down() -> None:
                 await server.drop()
                 await until(lambda number=number: rig.changes.count(False) == number + 1)
             await until(lambda: len(server.requests) == 4)
-            assert rig.changes[:6] == [True, False] * 3
-            assert "coinbase closed the connection" in next(
-                item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up
-            )
+            assert rig.changes == [True, *[True, False, True] * 3]
+            trouble = next(item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up)
+            assert "not filled: coinbase at http://127.0.0.1" in trouble
+
+
+def test_link_that_had_no_trade_yet_says_that_it_was_down() -> None:
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+            await until(lambda: len(server.sockets) == 1)
+            await server.drop()
+            await until(lambda: rig.changes == [True, False, True])
+            lost = [item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up]
+            assert "coinbase closed the connection" in lost[0]
+
+
+@pytest.mark.parametrize("name", ["binance", "coinbase"])
+def test_link_makes_up_for_a_cut_in_order_before_anything_new(name: str) -> None:
+    frame, natives = (agg_trade, ("BTCUSDT", "ETHUSDT")) if name == "binance" else (match, ("BTC-USD", "USDT-USD"))
+
+    async def test() -> None:
+        async with FakeExchange(acknowledge=name == "coinbase") as server:
+            rig = Rig(server.url, name, rest=server.rest)
+            async with rig.running():
+                await until(lambda: len(server.sockets) == 1)
+                for number in range(1, 4):
+                    await server.say(frame(number, 10 * number, natives[0]))
+                await server.say(frame(2, 20, natives[1]))
+                await until(lambda: len(rig.ids) == 4)
+                server.history = {natives[0]: list(range(1, 3001)), natives[1]: [2, 3, 5]}
+                await server.drop()
+                await until(lambda: rig.link.connects == 2 and len(rig.ids) == 3003)
+                await server.say(frame(3001, 30_010, natives[0]))
+                await until(lambda: 3001 in rig.ids)
+                trades = [trade for item in rig.items if isinstance(item, Reading) for trade in item.trades]
+                times = [time_us for time_us, _ in rig.channel.items]
+            assert [trade.trade_id for trade in trades if trade.native_symbol == natives[0]] == list(range(1, 3002))
+            assert [trade.trade_id for trade in trades if trade.native_symbol == natives[1]] == [2, 3, 5]
+            assert [trade.timestamp for trade in trades[4:]] == sorted(trade.timestamp for trade in trades[4:])
+            assert [trade.is_backfilled for trade in trades] == [False] * 4 + [True] * 2999 + [False]
+            assert rig.changes == [True, True]  # never down: nothing is missing
+            assert times == sorted(times)
+            assert [item for item in rig.items if isinstance(item, IdHoles)] == [IdHoles(natives[1], ((4, 4),))]
+            assert any(isinstance(item, Healed) for item in rig.items)
+
+    run(test())
+
+
+def test_link_fills_a_jump_before_the_trade_that_showed_it() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": list(range(1, 10))}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await server.say(agg_trade(6, 60))
+            await server.say(agg_trade(7, 70))
+            await until(lambda: len(rig.ids) == 7)
+            assert rig.ids == list(range(1, 8))
+            assert rig.changes == [True]
+
+    run(test())
+
+
+def test_link_asks_the_history_after_a_frame_that_it_could_not_read() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": [1, 2, 3]}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await server.say(agg_trade(2, 20).replace('"p":"100.5"', '"p":"x"'))
+            await server.say(mini_ticker(25))
+            await until(lambda: any(isinstance(item, Reading) and item.kind == "miniTicker" for item in rig.items))
+            kinds = [item.kind if isinstance(item, Reading) else type(item).__name__ for item in rig.items]
+            assert kinds == ["LinkChange", "aggTrade", "FrameError", "aggTrade", "miniTicker"]
+            assert rig.ids == [1, 2]
+
+    run(test())
+
+
+def test_link_tries_again_what_the_history_refused() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": list(range(1, 10))}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            server.refusals = [(503, {})]
+            await server.say(agg_trade(4, 40))
+            await until(lambda: rig.ids == [1, 4])
+            assert rig.link.healing.open == [("BTCUSDT", 2, 3)]
+            assert rig.changes == [True, False, True]
+            for _ in range(40):  # a second at a time: a longer jump would read as silence
+                rig.clock.ahead += 1
+                await server.say(mini_ticker(50))
+                await asyncio.sleep(0.02)
+            await until(lambda: rig.ids == [1, 4, 2, 3])
+            assert rig.link.healing.open == []
+
+    run(test())
+
+
+def test_silent_connection_is_left() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": [1, 2]}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            rig.clock.ahead = 6
+            await until(lambda: rig.ids == [1, 2])
+            assert len(server.paths) == 2
+            assert rig.changes == [True, True]
 
     run(test())
 

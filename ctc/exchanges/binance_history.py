@@ -1,0 +1,93 @@
+"""Binance's REST history: `aggTrades` by id or time, `historicalTrades` by id.
+
+Source: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints and recorded bodies.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from ctc.errors import FrameError
+from ctc.exchanges.base import JSON_TROUBLE, moment
+from ctc.exchanges.history import PAGE, TradeHistory
+from ctc.model import Trade, TradeId, to_us
+
+
+class _AggRow(msgspec.Struct, gc=False):
+    id: TradeId = msgspec.field(name="a")
+    price: Decimal = msgspec.field(name="p")
+    quantity: Decimal = msgspec.field(name="q")
+    time: int = msgspec.field(name="T")
+    maker: bool = msgspec.field(name="m")
+
+
+class _Row(msgspec.Struct, gc=False):
+    id: TradeId
+    price: Decimal
+    quantity: Decimal = msgspec.field(name="qty")
+    time: int
+    maker: bool = msgspec.field(name="isBuyerMaker")
+
+
+class _Clock(msgspec.Struct, gc=False):
+    time: int = msgspec.field(name="serverTime")
+
+
+_ROWS: dict[str, msgspec.json.Decoder[Any]] = {"aggTrade": msgspec.json.Decoder(_AggRow), "trade": msgspec.json.Decoder(_Row)}
+_PATHS = {"aggTrade": "/api/v3/aggTrades", "trade": "/api/v3/historicalTrades"}
+_CLOCK = msgspec.json.Decoder(_Clock)
+
+
+class BinanceHistory(TradeHistory):
+    """Pages go up from an id; `m` means that the buyer was the maker, as in frames."""
+
+    upward = True
+    clock_path = "/api/v3/time"
+
+    def path(
+        self, native: str, kind: str, *, first: int | None = None, below: int | None = None, since: datetime | None = None
+    ) -> str | None:
+        asked: dict[str, str | int] = {"symbol": native, "limit": PAGE}
+        if first is not None:
+            asked["fromId"] = first
+        elif since is not None and kind == "aggTrade":
+            asked["startTime"] = to_us(since) // 1000
+        else:
+            return None
+        return f"{_PATHS[kind]}?{urlencode(asked)}"
+
+    def trade(self, row: bytes, native: str, kind: str, received: datetime | None = None, market: str | None = None) -> Trade:
+        try:
+            found = _ROWS[kind].decode(row)
+        except JSON_TROUBLE as error:
+            raise FrameError("binance", f"a trade that lacks or breaks a field: {error}", row) from None
+        at = moment(found.time)
+        if at is None:
+            raise FrameError("binance", "the time is neither milliseconds nor microseconds", row)
+        return self.exchange.trade(
+            native=native,
+            kind=kind,
+            market=market or self.exchange.market,
+            trade_id=found.id,
+            price=found.price,
+            quantity=found.quantity,
+            side="sell" if found.maker else "buy",
+            timestamp=at,
+            received=received,
+            payload=self.exchange.text(row),
+            is_backfilled=True,
+        )
+
+    def clock(self, body: bytes) -> datetime:
+        try:
+            at = moment(_CLOCK.decode(body).time)
+        except JSON_TROUBLE as error:
+            raise FrameError("binance", f"not a time: {error}", body) from None
+        if at is None:
+            raise FrameError("binance", "the time is neither milliseconds nor microseconds", body)
+        return at

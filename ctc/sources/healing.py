@@ -1,0 +1,188 @@
+"""Makes one connection's ids whole: what its sockets missed is read from the exchange's history, and put where it belongs.
+
+A connection that was lost catches up before its first new frame; an id that jumps is preceded by what it jumped over. So
+the channel has every trade once it goes on, in order of ids, and nobody downstream sees that there was a hole. What can't
+be read now stays open, and is tried again; what the exchange itself does not have is said to be a natural hole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from heapq import merge
+
+from ctc.errors import ExchangeError
+from ctc.exchanges import Reading
+from ctc.model import Trade, to_us
+from ctc.sources.channel import Channel, IdHoles
+from ctc.sources.history import Filled, HistoryClient
+
+RETRY_S = 15.0
+LONGEST_RETRY_S = 600.0
+# A frame that can't be read may have been a trade: the history is asked, but not for each of a flood of them.
+CHECKS_A_MINUTE = 20
+OVERLAP_AT_MOST_S = 5.0
+
+
+class Healing:
+    """The ids of one channel's markets; `following` holds the next id that each is due."""
+
+    def __init__(
+        self, client: HistoryClient, channel: Channel, monotonic: Callable[[], float] = time.monotonic, *, dense: bool = True
+    ) -> None:
+        """`dense` is False where ids skip by themselves: nothing can be told from them, and nothing is made up for."""
+        self._client = client
+        self._dense = dense
+        self._channel = channel
+        self._monotonic = monotonic
+        self.following: dict[str, int] = {}
+        self.since: datetime | None = None  # for markets without an id: nothing before it was missed
+        self.open: list[tuple[str, int, int]] = []  # native symbol, first and last id: still to be filled
+        self.filled = 0
+        self._progress = asyncio.Event()
+        self._retry_at = 0.0
+        self._retry_s = RETRY_S
+        self._checks: deque[float] = deque(maxlen=CHECKS_A_MINUTE)
+
+    @property
+    def knows(self) -> bool:
+        """Whether there is a place to go on from."""
+        return self._dense and (bool(self.following) or self.since is not None)
+
+    def resume(self, following: dict[str, int], since: datetime, left: Iterable[tuple[str, int, int]]) -> None:
+        """Go on from where an earlier process stood."""
+        self.following = {native: number for native, number in following.items() if native in self._channel.natives}
+        self.since = since
+        self.open = [gap for gap in left if gap[0] in self._channel.natives]
+
+    def follows(self, reading: Reading) -> bool:
+        """True if nothing is missing before this reading's trades (its ids are taken as put then)."""
+        following = self.following
+        if not self._dense:
+            return True
+        for trade in reading.trades:
+            native, number = trade.native_symbol, trade.trade_id
+            due = following.get(native)
+            if due is None or number == due:
+                following[native] = number + 1
+            elif number > due:
+                return False
+        if reading.last_id is not None and reading.native_symbol is not None:
+            due = following.setdefault(reading.native_symbol, reading.last_id + 1)
+            return reading.last_id < due
+        return True
+
+    async def precede(self, reading: Reading, others: Callable[[], bool]) -> None:
+        """Put what is missing before this reading; `others` says whether an older socket may still bring it."""
+        deadline = self._monotonic() + OVERLAP_AT_MOST_S
+        while not self.follows(reading) and others() and self._monotonic() < deadline:
+            self._progress.clear()
+            await _until(self._progress, 0.05)
+        for native, last in _named(reading):
+            first = self.following.get(native, last + 1)
+            if first <= last:
+                await self._put(native, await self._client.fill(native, first, last))
+                self.following[native] = max(self.following[native], last + 1)
+        self.follows(reading)
+
+    async def close(self) -> None:
+        """Let go of the exchange's REST connections."""
+        await self._client.close()
+
+    def progressed(self) -> None:
+        """Let `precede` look again: another socket has brought something."""
+        self._progress.set()
+
+    async def catch_up(self) -> None:
+        """Put everything that the exchange has and the channel does not, oldest first."""
+        try:
+            reached = await self._client.now()  # before the pages: up to here they are complete
+        except ExchangeError as error:
+            self._broken(str(error))
+            self._channel.healed()
+            return
+        natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
+        found = await asyncio.gather(*(self._missed(native) for native in natives))
+        for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
+            await self._put_trade(trade)
+        for native, filled in zip(natives, found, strict=True):
+            self._note(native, filled)
+        if not any(filled.trouble for filled in found):
+            await self._channel.put(Reading(kind="caughtUp", event_time=reached), to_us(reached))
+            self.since = None
+        self._channel.healed()
+
+    async def check(self, until: datetime) -> None:
+        """Put what a frame that could not be read may have held, up to a time; within reason: ids tell as well, but later."""
+        now = self._monotonic()
+        if len(self._checks) == CHECKS_A_MINUTE and now - self._checks[0] < 60:
+            return
+        self._checks.append(now)
+        natives = [native for native in self._channel.natives if native in self.following]
+        found = await asyncio.gather(*(self._missed(native) for native in natives))
+        for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
+            if trade.timestamp <= until:
+                await self._put_trade(trade)
+
+    async def retry(self) -> None:
+        """Try the open ranges again, if it is time to. What comes now is late, and said to be back-filled."""
+        now = self._monotonic()
+        if not self.open or now < self._retry_at:
+            return
+        left, self.open = self.open, []
+        for native, first, last in left:
+            await self._put(native, await self._client.fill(native, first, last))
+        self._retry_s = min(LONGEST_RETRY_S, 2 * self._retry_s) if self.open else RETRY_S
+        self._retry_at = self._monotonic() + self._retry_s
+
+    async def _missed(self, native: str) -> Filled:
+        first = self.following.get(native)
+        if first is not None:
+            return await self._client.fill(native, first, None)
+        assert self.since is not None  # `catch_up` asks for no other markets
+        return await self._client.since(native, self.since)
+
+    async def _put(self, native: str, filled: Filled) -> None:
+        for trade in filled.trades:
+            await self._put_trade(trade)
+        self._note(native, filled)
+
+    async def _put_trade(self, trade: Trade) -> None:
+        self.filled += 1
+        native = trade.native_symbol
+        reading = Reading(kind=trade.kind, trades=(trade,), event_time=trade.timestamp, native_symbol=native)
+        await self._channel.put(reading, to_us(trade.timestamp))
+        self.following[native] = max(self.following.get(native, 0), trade.trade_id + 1)
+
+    def _note(self, native: str, filled: Filled) -> None:
+        if filled.holes:
+            self._channel.note(IdHoles(native, tuple(filled.holes)))
+        if filled.trouble:
+            self._broken(f"{native}: {filled.trouble}")
+        for first, last in filled.left:
+            if last is not None:  # else the next trade's id tells
+                self.open.append((native, first, last))
+                self._retry_at = self._retry_at or self._monotonic() + self._retry_s
+
+    def _broken(self, trouble: str) -> None:
+        """Say that something is missing: the venue was not connected all the time."""
+        self._channel.change(False, f"not filled: {trouble}")
+        self._channel.change(True)
+
+
+def _named(reading: Reading) -> list[tuple[str, int]]:
+    """The ids that should be there before this reading, by market."""
+    found = [(trade.native_symbol, trade.trade_id - 1) for trade in reading.trades]
+    if reading.last_id is not None and reading.native_symbol is not None:
+        found.append((reading.native_symbol, reading.last_id))
+    return found
+
+
+async def _until(event: asyncio.Event, at_most_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await event.wait()

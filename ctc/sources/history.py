@@ -1,0 +1,182 @@
+"""Past trades over REST: whole id ranges, in pages, within the exchange's rate limit.
+
+What the exchange's own history skips between two ids that it has is a natural hole; what could not be read stays `left`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from ctc.errors import ExchangeError, FrameError
+from ctc.exchanges import TradeHistory
+from ctc.exchanges.history import PAGE
+from ctc.model import Trade
+from ctc.settings import ExchangeSettings
+from ctc.sources.refusals import refused
+
+ANSWER_WITHIN_S = 5.0
+Ids = tuple[int, int]  # first and last, both within
+
+
+class Filled(NamedTuple):
+    """Trades by ascending id, the ids that the exchange does not have, and what is still missing (why in `trouble`)."""
+
+    trades: list[Trade]
+    holes: list[Ids]
+    left: list[tuple[int, int | None]]  # None: to the newest there is
+    trouble: str = ""
+
+
+class HistoryClient:
+    """One exchange's REST history; requests are spaced to `rest_per_s`, and none is made while the exchange says to wait."""
+
+    def __init__(
+        self,
+        history: TradeHistory,
+        settings: ExchangeSettings,
+        *,
+        received: Callable[[], datetime | None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._history = history
+        self._base = settings.rest.rstrip("/")
+        self._kind = settings.kind
+        self._space_s = 1.0 / settings.rest_per_s
+        self._most = settings.fill_max_trades
+        self._received = received
+        self._monotonic = monotonic
+        self._turn = asyncio.Lock()
+        self._next_at = 0.0
+        local = urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
+        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=not local)
+        self.requests = 0
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    async def now(self) -> datetime:
+        """The exchange's own time. Raises ExchangeError."""
+        try:
+            return self._history.clock(await self._get(self._history.clock_path))
+        except FrameError as error:
+            raise ExchangeError(str(error)) from error
+
+    async def fill(self, native: str, first: int, last: int | None) -> Filled:
+        """The trades with ids `first` to `last`, or to the newest there is. Never raises: what failed is `left`."""
+        walk = self._upward if self._history.upward else self._downward
+        return await walk(native, first, last)
+
+    async def since(self, native: str, moment: datetime) -> Filled:
+        """The trades of a market of which no id is known, from a time on. Never raises; ids are not checked for holes."""
+        rows: list[Trade] = []
+        trouble = ""
+        try:
+            page = await self._page(native, since=moment)
+            while page:
+                rows += page
+                if len(rows) >= self._most:
+                    trouble = self._too_many()
+                    break
+                if self._history.upward:
+                    page = await self._page(native, first=page[-1].trade_id + 1)
+                else:
+                    page = [] if page[0].timestamp < moment else await self._page(native, below=page[0].trade_id)
+        except (ExchangeError, FrameError) as error:
+            trouble = str(error)
+        trades = sorted((trade for trade in rows if trade.timestamp >= moment), key=lambda trade: trade.trade_id)
+        return Filled(trades, [], [], trouble)
+
+    async def _upward(self, native: str, first: int, last: int | None) -> Filled:
+        rows: list[Trade] = []
+        at, trouble = first, ""
+        try:
+            while last is None or at <= last:
+                page = await self._page(native, first=at)
+                rows += page
+                at = page[-1].trade_id + 1 if page else at
+                if len(page) < PAGE:
+                    break
+                if len(rows) >= self._most:
+                    trouble = self._too_many()
+                    break
+        except (ExchangeError, FrameError) as error:
+            trouble = str(error)
+        return _settle(rows, first, last, (first, at - 1), trouble)
+
+    async def _downward(self, native: str, first: int, last: int | None) -> Filled:
+        """From the id above `last` on, so that what is missing at the end is known not to be merely late."""
+        rows: list[Trade] = []
+        below, trouble = None if last is None else last + 2, ""
+        try:
+            while below is None or below > first:
+                page = await self._page(native, below=below)
+                rows = page + rows
+                below = page[0].trade_id if page else first
+                if len(rows) >= self._most and below > first:
+                    trouble = self._too_many()
+                    break
+        except (ExchangeError, FrameError) as error:
+            trouble = str(error)
+        shown = (max(first, below or first), rows[-1].trade_id) if rows else (first, first - 1)
+        return _settle(rows, first, last, shown, trouble)
+
+    def _too_many(self) -> str:
+        return f"more than {self._most:,} trades were missed: the rest follows"
+
+    async def _page(self, native: str, *, first: int | None = None, below: int | None = None, since: datetime | None = None) -> list[Trade]:
+        path = self._history.path(native, self._kind, first=first, below=below, since=since)
+        if path is None:
+            return []
+        return self._history.trades(await self._get(path), native, self._kind, self._received())
+
+    async def _get(self, path: str) -> bytes:
+        async with self._turn:
+            wait_s = self._next_at - self._monotonic()
+            if wait_s > ANSWER_WITHIN_S:
+                raise ExchangeError(f"{self._history.exchange.name} asked for no requests for another {wait_s:.0f} s", wait_s)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            self._next_at = self._monotonic() + self._space_s
+        url = f"{self._base}{path}"
+        self.requests += 1
+        try:
+            answer = await self._client.get(url)
+        except httpx.HTTPError as error:
+            raise ExchangeError(
+                f"{self._history.exchange.name} at {self._base} does not answer ({type(error).__name__}: {error})"
+            ) from error
+        if answer.status_code != httpx.codes.OK:
+            refusal = refused(self._history.exchange.name, url, answer.status_code, answer.headers.get("Retry-After"))
+            self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
+            raise refusal
+        return answer.content
+
+
+def _settle(rows: list[Trade], first: int, last: int | None, shown: Ids, trouble: str) -> Filled:
+    """What rows that show every id of `shown` say about the ids from `first` to `last` (or to the newest)."""
+    low, high = shown[0], shown[1] if last is None else min(shown[1], last)
+    trades = [trade for trade in rows if low <= trade.trade_id <= high]
+    left: list[tuple[int, int | None]] = [(first, low - 1)] if low > first else []
+    if last is None and trouble and not (rows and left):
+        left.append((max(first, high + 1), None))
+    elif last is not None and high < last:
+        left.append((max(first, high + 1), last))
+    return Filled(trades, _holes(trades, low, high), left, trouble or ("the exchange does not show them yet" if left else ""))
+
+
+def _holes(trades: list[Trade], first: int, last: int) -> list[Ids]:
+    """The ids from `first` to `last` that no trade has."""
+    found, at = [], first
+    for trade in trades:
+        if trade.trade_id > at:
+            found.append((at, trade.trade_id - 1))
+        at = trade.trade_id + 1
+    return [*found, (at, last)] if at <= last else found
