@@ -26,15 +26,18 @@ def tradeless(venue: str, at_us: int, number: int) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def garbage(rng: random.Random, number: int) -> bytes:
-    """Bytes that are no frame of any exchange, each different."""
+def garbage(venue: str, rng: random.Random, number: int) -> bytes:
+    """Bytes that are no frame of the exchange, each different."""
+    own = {
+        "binance": b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1,"s":"BTCUSDT","a":"%d","p":null}}',
+        "coinbase": b'{"type":"match","trade_id":-%d,"price":"NaN","size":"","side":"up"}',
+    }
     kinds = (
         b"not json %d" % number,
         b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":%d' % number,
         b"\xff\xfe\x00 %d" % number,
         b"[" * 2000 + b"%d" % number,
-        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1,"s":"BTCUSDT","a":"%d","p":null}}' % number,
-        b'{"type":"match","trade_id":-%d,"price":"NaN","size":"","side":"up"}' % number,
+        own[venue] % number,
     )
     return rng.choice(kinds)
 

@@ -27,7 +27,7 @@ class MalformedFrames(Fault):
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         venue = rng.choice(VENUES)
         for _ in range(5):
-            payloads = [garbage(rng, ground.counts[self.name] + number) for number in range(FRAMES // 5)]
+            payloads = [garbage(venue, rng, ground.counts[self.name] + number) for number in range(FRAMES // 5)]
             wires = ground.inject(venue, payloads) // len(payloads)
             ground.counts[self.name] += wires * len(payloads)
             self._sent.update(payload for payload in payloads for _ in range(wires))
