@@ -71,6 +71,11 @@ class Session:
         """The process id that a program runs under now."""
         return self._children[name].pid
 
+    @property
+    def emulator_pid(self) -> int | None:
+        """The process id of the emulator; None where there is none, or it is stopped."""
+        return getattr(self._emulator, "pid", None)
+
     def stop_emulator(self) -> None:
         """Stop the emulator in order while the session goes on: its processes wait for it, and `keep_up` does not take it for dead."""
         assert self._emulator is not None, "the profile names an emulator"

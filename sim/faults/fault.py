@@ -26,6 +26,7 @@ class Fault(ABC):
     group: ClassVar[Group]
     times: ClassVar[int] = 1  # strikes in a session
     compared: ClassVar[tuple[str, ...]] = tuple(KEYS)  # stores that must equal the undisturbed run's
+    soaks: ClassVar[bool] = True  # whether it strikes in `make soak` too
     within_s: ClassVar[float] = 180.0  # after which it has not recovered
 
     def shaped(self, settings: Settings) -> Settings:

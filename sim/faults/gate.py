@@ -23,10 +23,17 @@ class Gate:
         self._then = time.monotonic()
         self.fast = FAST
         self.passed_us = start_us  # the newest frame that has passed
+        self._open = False
+
+    def open(self) -> None:
+        """Hold nothing back any more: the market goes at its own pace."""
+        self._open = True
 
     @property
     def now_us(self) -> int:
         """How far the market may go now."""
+        if self._open:
+            return 1 << 62
         with self._lock:
             self._advance()
             return int(self._at)

@@ -26,11 +26,23 @@ SECOND = 1_000_000
 
 
 class Ground:
-    """One running session with its relays. `direct` are its settings without the relay; `counts` is what faults count."""
+    """One running session with its relays. `direct` are its settings without the relay; `counts` is what faults count.
+
+    `hurry` shortens what faults last in market time.
+    """
 
     def __init__(
-        self, session: Session, direct: Settings, background: Background, aws: AwsRelay, sockets: SocketRelay, gate: Gate, start_us: int
+        self,
+        session: Session,
+        direct: Settings,
+        background: Background,
+        aws: AwsRelay,
+        sockets: SocketRelay,
+        gate: Gate,
+        start_us: int,
+        hurry: float = 1.0,
     ) -> None:
+        self._hurry = hurry
         self.session, self.direct, self.background = session, direct, background
         self.aws, self.sockets, self.gate, self.start_us = aws, sockets, gate, start_us
         self.state: Path = session.state
@@ -46,7 +58,7 @@ class Ground:
 
     def market_passes(self, seconds: float) -> Callable[[], bool]:
         """True once so much market time has passed the relay from now."""
-        until = self.gate.passed_us + seconds * SECOND
+        until = self.gate.passed_us + seconds * SECOND / self._hurry
         return lambda: self.gate.passed_us >= until
 
     def taken_in(self) -> Callable[[], bool]:

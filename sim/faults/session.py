@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,9 +73,9 @@ class Seen:
         self.notes: dict[str, str] = {}
 
 
-def session_settings(faults: Sequence[Fault]) -> Settings:
+def session_settings(faults: Sequence[Fault], overrides: Mapping[str, object] = OVERRIDES) -> Settings:
     """Settings with free ports and the relays between; what the faults need is in them."""
-    settings = load_profile("sim", OVERRIDES)
+    settings = load_profile("sim", overrides)
     venues = {
         name: msgspec.structs.replace(venue, ws=f"ws://{HOST}:{free_port()}", rest=f"http://{HOST}:{free_port()}")
         for name, venue in settings.exchanges.items()

@@ -27,6 +27,7 @@ class ClockSkewed(Fault):
     part = "exchange sockets"
     what = "one exchange's clock is 5 s ahead, or 5 s behind, for two to four minutes, and then right again"
     group = "alone"
+    soaks = False
     compared = ("raw_trades",)
 
     def __init__(self) -> None:

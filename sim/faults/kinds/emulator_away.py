@@ -20,6 +20,7 @@ class EmulatorAway(Fault):
     part = "Kinesis, DynamoDB, S3 and Glue"
     what = f"the emulator is stopped in order, is away for {AWAY_S:.0f} s, and is started again"
     group = "outages"
+    soaks = False
     within_s = 300.0
 
     def __init__(self) -> None:

@@ -34,6 +34,7 @@ class LateTrades(Fault):
     part = "exchange sockets"
     what = f"{EACH} trades of each market, one of them a whale, that took place three hours before they are told"
     group = "sockets"
+    soaks = False
     compared = ("raw_trades", "anomalies", "volume_aggregates", "spreads", "DynamoDB alerts", "DynamoDB bars", "DynamoDB spreads")
 
     def __init__(self) -> None:
