@@ -14,7 +14,7 @@ from sim.faults.fault import Fault
 from sim.faults.matrix import Verdict
 from sim.faults.session import Outcome, Shape, run_session
 
-MOST_TOGETHER = 8
+MOST_TOGETHER = 9
 Say = Callable[[str], None]
 Kind = type[Fault]
 
