@@ -86,8 +86,8 @@ class AwsRelay:
         try:
             while await self._exchange(await _head(reader), reader, writer, upstream):
                 continue
-        except (Broken, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            writer.transport.abort()
+        except (Broken, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            writer.transport.abort()  # cancelled: the relay ends, and asyncio's servers log a task that says so
         finally:
             self._open.discard(writer)
             upstream.close()

@@ -103,7 +103,7 @@ class SocketRelay:
             upgraded = head.split(b" ", 2)[1] == b"101"
             back = self._down(wire, up_reader) if upgraded else _pipe(up_reader, writer)
             await _first_of(_pipe(reader, up_writer), back)
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             wire.abort()
         finally:
             self.wires.discard(wire)
