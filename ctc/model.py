@@ -245,3 +245,34 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     duplicates: int
     late: int
     final: bool = False
+
+
+class IdSpan(msgspec.Struct, kw_only=True):
+    """What became of the ids `first_id` to `last_id` of one space (states: ctc.quality.ledger).
+
+    Times are those of its trades; of lost and natural ones, when that was declared.
+    """
+
+    space: str
+    state: str
+    first_id: int
+    last_id: int
+    trades: int
+    started_at: datetime
+    ended_at: datetime
+
+
+class SpaceLedger(msgspec.Struct, kw_only=True):
+    """The ids of one space as they stand: its bounds, ids by state, and its newest spans that are not simply received."""
+
+    first_id: int
+    last_id: int
+    newest_us: int
+    ids: dict[str, int] = {}
+    noted: list[IdSpan] = []
+
+
+class GapLedger(msgspec.Struct):
+    """What became of every id of one symbol, by id space."""
+
+    spaces: dict[str, SpaceLedger] = {}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ctc.model import Alert, Bar, Snapshot, Spread
+from ctc.model import Alert, Bar, GapLedger, Snapshot, Spread
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +64,10 @@ class MetricStore(Protocol):
     def bars(self, symbol: str, since: datetime) -> list[Bar]: ...
 
     def spreads(self, symbol: str, since: datetime) -> list[Spread]: ...
+
+    def put_ledger(self, symbol: str, ledger: GapLedger) -> None: ...
+
+    def ledger(self, symbol: str) -> GapLedger | None: ...
 
 
 class Service(Protocol):

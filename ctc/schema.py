@@ -154,4 +154,22 @@ SPREADS = Table(
     "window_start",
 )
 
-TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS)}
+GAPS = Table(
+    "gaps",
+    (
+        Column("symbol", "string", True),
+        Column("exchange", "string", True),
+        Column("market", "string", True),
+        Column("native_symbol", "string", True),
+        Column("kind", "string", True),
+        Column("state", "string", True),  # received, backfilled, natural, lost or halted (ctc.quality.ledger)
+        Column("first_id", "bigint", True),
+        Column("last_id", "bigint", True),
+        Column("trades", "bigint", True),
+        Column("started_at", TIME, True),
+        Column("ended_at", TIME, True),
+    ),
+    "started_at",
+)
+
+TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS, GAPS)}

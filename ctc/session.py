@@ -24,6 +24,7 @@ from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
 RESTARTS_WITHIN_S = 300.0
+PRODUCER = "producer"
 OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
 OWNED_PATTERNS = ("tape*", "*.resume.json")
 INSPECTOR = ROOT / "dashboard" / "inspector" / "app.py"
@@ -63,9 +64,9 @@ class Session:
             self._programs[program.name] = program
             self._children[program.name] = spawn(program.name, program.command, self.state)
 
-    def ended(self, name: str) -> bool:
-        """Whether a program that may end by itself has done so."""
-        return self._children[name].poll() == 0
+    def all_sent(self) -> bool:
+        """Whether every producer has come to its end."""
+        return all(child.poll() == 0 for name, child in self._children.items() if name.startswith(PRODUCER))
 
     def pid(self, name: str) -> int:
         """The process id that a program runs under now."""
@@ -113,7 +114,8 @@ class Session:
         with ExitStack() as stack:
             if self._emulator is not None:
                 stack.callback(self._emulator.stop)
-            for name in ("spark", "producer", "exchange", "api", "inspector"):  # stopped from the last to the first
+            producers = [name for name in self._children if name.startswith(PRODUCER)]
+            for name in ("spark", *producers, "exchange", "api", "inspector"):  # stopped from the last to the first
                 if name in self._children:
                     stack.callback(self._stop_child, name)
 
@@ -122,11 +124,14 @@ class Session:
         self._children.pop(name).stop(30.0)
 
 
-def platform_programs(producer_options: Sequence[str] = ()) -> list[Program]:
+def platform_programs(producer_options: Sequence[str] = (), producers: int = 1) -> list[Program]:
     """The platform's own processes, the same in every local profile."""
+    ends = bool(producer_options)
+    names = [f"{PRODUCER}-{number}" for number in range(2, producers + 1)]
     return [
         Program("spark", ("jobs.stream",)),
-        Program("producer", ("ctc.producer", *producer_options), ends=bool(producer_options)),
+        Program(PRODUCER, ("ctc.producer", *producer_options), ends=ends),
+        *(Program(name, ("ctc.producer", "--name", name, *producer_options), ends=ends) for name in names),
         Program("api", ("ctc.api",)),
     ]
 

@@ -126,6 +126,7 @@ class FoldSettings(_Section, frozen=True):
 class QualitySettings(_Section, frozen=True):
     late_after_s: Natural
     consistency_pct: Decimal
+    halt_after_s: Positive
 
 
 class SparkSettings(_Section, frozen=True):

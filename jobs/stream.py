@@ -43,7 +43,7 @@ def _run(queries: frozenset[str], detectors: frozenset[str]) -> None:
     if "detect" in queries:
         plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))
     if "lake" in queries:
-        plans += [lake_plan(app, settings), dead_letters_plan(app, settings)]
+        plans += [lake_plan(app, settings, DynamoMetrics(settings)), dead_letters_plan(app, settings)]
     app.run(plans)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ctc.cli.options import FreePorts, Profile, Resume, State
+from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.errors import ConfigError
 from ctc.settings import DEFAULT_STATE
 
@@ -30,6 +30,7 @@ def sim(
     ] = None,
     speed: Annotated[Speed, typer.Option(help="Of a replay.")] = "max",
     resume: Resume = False,
+    producers: Producers = 1,
     profile: Profile = "sim",
     state: State = DEFAULT_STATE,
     free_ports: FreePorts = False,
@@ -64,6 +65,7 @@ def sim(
         replay=replay or [],
         speed=speed,
         resume=resume,
+        producers=producers,
         profile=profile,
         state=state,
         free_ports=free_ports,

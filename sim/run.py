@@ -39,6 +39,7 @@ def run(
     replay: list[Path],
     speed: str,
     resume: bool,
+    producers: int,
     profile: str,
     state: Path,
     free_ports: bool,
@@ -56,7 +57,7 @@ def run(
         if plan is not None and not resume:
             save_plan(plan, running.state)
         running.prepare()
-        running.start(_programs(plan, replay, speed, resume))
+        running.start(_programs(plan, replay, speed, resume, producers))
         screen.say("waiting for the first trades")
         if not exit:
             go_on(running, screen)
@@ -93,14 +94,14 @@ def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int
     return msgspec.structs.replace(plan, name=name) if name else plan
 
 
-def _programs(plan: Plan | None, replay: list[Path], speed: str, resume: bool) -> list[Program]:
+def _programs(plan: Plan | None, replay: list[Path], speed: str, resume: bool, producers: int) -> list[Program]:
     if plan is None:
         paths = [str(path.resolve()) for path in replay]
-        return platform_programs(("--replay", *paths, "--speed", speed))
+        return platform_programs(("--replay", *paths, "--speed", speed), producers)
     going_on = ("sim.exchange", "--resume")
     market = Program("exchange", going_on if resume else ("sim.exchange",), again=going_on)
     until = ("--until", plan.end.isoformat()) if plan.end is not None else ()
-    return [market, *platform_programs(until)]
+    return [market, *platform_programs(until, producers)]
 
 
 class Done:
@@ -112,7 +113,7 @@ class Done:
         self._since = time.monotonic()
 
     def __call__(self) -> bool:
-        if not self._session.ended("producer"):
+        if not self._session.all_sent():
             self._since = time.monotonic()
             return False
         found = finals(self._session.state)

@@ -1,6 +1,7 @@
 """The hot store of metrics: a symbol's latest values, which only go forward, and its recent bars and spreads.
 
-Partitions: `_session` (one item a symbol: its newest snapshot), `SYMBOL#bars#HOUR` and `SYMBOL#spreads#HOUR`.
+Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewise: its ledger), `SYMBOL#bars#HOUR` and
+`SYMBOL#spreads#HOUR`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from botocore.exceptions import ClientError
 from ctc.aws.clients import client, translating
 from ctc.aws.hot import ENCODER, TTL, Wall, alive, bucket, expiry, hours, query, stamp, wall_clock
 from ctc.errors import Throttled
-from ctc.model import Bar, Snapshot, Spread, to_us
+from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
+from ctc.quality.ledger import PRESENT
 from ctc.settings import Settings
 
 SESSION = "_session"
+GAPS = "_gaps"
 LONGEST = timedelta(days=7)
 BATCH = 25
 ATTEMPTS = 8
@@ -29,6 +32,7 @@ Row = TypeVar("Row", Bar, Spread)
 _SNAPSHOT = msgspec.json.Decoder(Snapshot)
 _BAR = msgspec.json.Decoder(Bar)
 _SPREAD = msgspec.json.Decoder(Spread)
+_LEDGER = msgspec.json.Decoder(GapLedger)
 
 
 class DynamoMetrics:
@@ -83,6 +87,19 @@ class DynamoMetrics:
         """Closed spreads that start at `since` or later, by window; at most the last 7 days of the stream."""
         return self._rows(symbol, "spreads", since, _SPREAD.decode)
 
+    def put_ledger(self, symbol: str, ledger: GapLedger) -> None:
+        """Store a symbol's gap ledger, unless one that has seen more trades is there."""
+        seen = sum(space.ids.get(state, 0) for space in ledger.spaces.values() for state in PRESENT)
+        with translating("writing the gap ledger to DynamoDB", self._settings):
+            self._put_newest(GAPS, symbol, ENCODER.encode(ledger).decode(), seen, 0)
+
+    def ledger(self, symbol: str) -> GapLedger | None:
+        """The symbol's gap ledger, or None before its first trade."""
+        key = {"symbol": {"S": GAPS}, "item": {"S": symbol}}
+        with translating("reading the gap ledger from DynamoDB", self._settings):
+            item = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return _LEDGER.decode(item["doc"]["S"]) if item else None
+
     def _rows(self, symbol: str, what: str, since: datetime, decode: Callable[[str], Row]) -> list[Row]:
         newest = self.snapshot(symbol)
         if newest is None:
@@ -114,15 +131,18 @@ class DynamoMetrics:
     def _advance(self, snapshot: Snapshot) -> None:
         # Along a log neither number falls, so a replayed batch can't take the values back.
         seen, clock = snapshot.trades + snapshot.duplicates, to_us(snapshot.clock) if snapshot.clock else 0
+        self._put_newest(SESSION, snapshot.symbol, ENCODER.encode(snapshot).decode(), seen, clock)
+
+    def _put_newest(self, partition: str, name: str, doc: str, seen: int, clock: int) -> None:
         try:
             self._dynamo.put_item(
                 TableName=self._table,
                 Item={
-                    "symbol": {"S": SESSION},
-                    "item": {"S": snapshot.symbol},
+                    "symbol": {"S": partition},
+                    "item": {"S": name},
                     "seen": {"N": str(seen)},
                     "clock_us": {"N": str(clock)},
-                    "doc": {"S": ENCODER.encode(snapshot).decode()},
+                    "doc": {"S": doc},
                 },
                 ConditionExpression="attribute_not_exists(symbol) OR seen < :seen OR (seen = :seen AND clock_us <= :clock)",
                 ExpressionAttributeValues={":seen": {"N": str(seen)}, ":clock": {"N": str(clock)}},

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ctc import status
 from ctc.cli.alerts import newest
-from ctc.cli.options import FreePorts, Profile, Resume, State
+from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
 from ctc.processes import HOST, free_port
@@ -21,6 +21,7 @@ def live(
     profile: Profile = "live",
     state: State = DEFAULT_STATE,
     resume: Resume = False,
+    producers: Producers = 1,
     free_ports: FreePorts = False,
 ) -> None:
     """Watch the real Binance and Coinbase (public channels) until Ctrl-C.
@@ -36,7 +37,7 @@ def live(
     screen = Screen(settings.session.title, state, urls(settings))
     with screen, opened_session(settings, state, screen.say, resume=resume) as session:
         session.prepare()
-        session.start(platform_programs())
+        session.start(platform_programs(producers=producers))
         screen.say("waiting for the first trades")
         go_on(session, screen)
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ctc.cli.alerts import alerts
+from ctc.cli.gaps import gaps
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import Format, State
@@ -37,7 +38,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, query, status, normalize):
+    for command in (live, alerts, query, gaps, status, normalize):
         app.command()(command)
     return app
 
@@ -45,7 +46,7 @@ def command_line() -> typer.Typer:
 def query(
     sql: Annotated[
         str,
-        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads."),
+        typer.Argument(metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, gaps."),
     ],
     format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",
     state: State = DEFAULT_STATE,

@@ -19,19 +19,21 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
-from ctc.model import EXACT, Heartbeat, Reject, Trade, to_us
-from ctc.quality.dedup import Deduplicator
-from ctc.schema import HEARTBEATS, RAW_TRADES
+from ctc.model import EXACT, GapLedger, Heartbeat, IdSpan, Reject, Trade, to_us
+from ctc.quality.dedup import Deduplicator, DedupState
+from ctc.quality.ledger import Ledger
+from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
     "symbol string, trades long, duplicates long, late long, inconsistent long, heartbeats long, rejects long, final boolean, "
-    "clock_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary"
+    "clock_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary, gap_rows binary, ledger binary"
 )
 CHUNK = 20_000  # trades a packed row at most
 TRADES_ARROW = arrow_schema(RAW_TRADES)
 HEARTBEATS_ARROW = arrow_schema(HEARTBEATS)
+GAPS_ARROW = arrow_schema(GAPS)
 LINEAGE = ("shard", "sequence_number", "position")
 TRADE_FIELDS = tuple(name for name in RAW_TRADES.names if name in Trade.__struct_fields__)
 TRADES_DDL = ", ".join(f"`{column.name}` {column.type}" for column in RAW_TRADES.columns)
@@ -61,6 +63,17 @@ class Refused(msgspec.Struct, frozen=True):
     arrival_us: int
 
 
+class LakeState(msgspec.Struct, frozen=True):
+    """All that one symbol's lake fold remembers."""
+
+    dedup: DedupState
+    ledger: GapLedger
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(LakeState).decode
+
+
 class LakeFold:
     """Decodes and deduplicates one symbol's records in log order; the same decisions as `detect`, by the same code."""
 
@@ -68,14 +81,15 @@ class LakeFold:
         self._symbol = symbol
         allowed = settings.session.symbols
         self._symbols = frozenset({symbol} if symbol in allowed else ())
-        patience = settings.folds.hole_patience_s
-        self._dedup = Deduplicator.load(symbol, patience, state) if state else Deduplicator(symbol, patience)
+        kept = _DECODE(state) if state else None
+        self._dedup = Deduplicator(symbol, settings.folds.hole_patience_s, kept.dedup if kept else None)
+        self._ledger = Ledger(settings.quality.halt_after_s, kept.ledger if kept else None)
         self._late_us = settings.quality.late_after_s * 1_000_000
         self._tolerance = settings.quality.consistency_pct / 100
 
     def dump(self) -> bytes:
         """The state to go on from."""
-        return self._dedup.dump()
+        return _ENCODE(LakeState(self._dedup.state, self._ledger.state))
 
     def take(self, records: list[tuple[str, str, bytes, int]]) -> Iterator[Row]:
         """Packed rows of records given as (shard, sequence number, data, arrival in microseconds)."""
@@ -90,17 +104,22 @@ class LakeFold:
                     refused.append(
                         Refused(line.category, line.reasons, line.raw, self._symbol, shard, sequence_number, line_number, arrival_us)
                     )
+                elif isinstance(line, Heartbeat):
+                    self._dedup.feed(line)
+                    beats.append(Placed(line, shard, sequence_number, line_number))
                 elif self._dedup.feed(line):
                     kept.append(Placed(line, shard, sequence_number, line_number))
-                elif isinstance(line, Heartbeat):
-                    beats.append(Placed(line, shard, sequence_number, line_number))
-        self._dedup.gaps.clear()  # detect declares them; here they only keep the clock moving
+                    self._ledger.trade(line)
+        for gap in self._dedup.gaps:
+            self._ledger.gap(gap)
+        self._dedup.gaps.clear()
         duplicates = self._dedup.state.duplicates - before
-        for start in range(0, len(kept), CHUNK) or (0,):
-            first = start == 0
-            yield self._packed(kept[start : start + CHUNK], beats if first else [], refused if first else [], duplicates if first else 0)
+        spans = self._ledger.spans()
+        yield self._packed(kept[:CHUNK], beats, refused, spans, duplicates)
+        for start in range(CHUNK, len(kept), CHUNK):
+            yield self._packed(kept[start : start + CHUNK], [], [], [], 0)
 
-    def _packed(self, kept: list[Placed], beats: list[Placed], refused: list[Refused], twice: int) -> Row:
+    def _packed(self, kept: list[Placed], beats: list[Placed], refused: list[Refused], spans: list[IdSpan], twice: int) -> Row:
         late, inconsistent, columns = 0, 0, None
         if kept:
             columns = trade_columns(kept, self._late_us, self._tolerance)
@@ -118,6 +137,8 @@ class LakeFold:
             trade_rows=to_ipc(columns) if columns is not None else None,
             heartbeat_rows=to_ipc(heartbeat_columns(beats)) if beats else None,
             reject_rows=msgspec.msgpack.encode(refused) if refused else None,
+            gap_rows=to_ipc(gap_columns(self._symbol, spans)) if spans else None,
+            ledger=msgspec.json.encode(self._ledger.state) if spans else None,
         )
 
 
@@ -159,6 +180,16 @@ def heartbeat_columns(beats: list[Placed]) -> pa.RecordBatch:
         for beat in beats
     ]
     return pa.RecordBatch.from_pylist(rows, schema=HEARTBEATS_ARROW)
+
+
+def gap_columns(symbol: str, spans: list[IdSpan]) -> pa.RecordBatch:
+    """`gaps` rows: what became of the ids of this batch."""
+    rows = []
+    for span in spans:
+        exchange, market, native, kind = span.space.split("|")
+        names = {"symbol": symbol, "exchange": exchange, "market": market, "native_symbol": native, "kind": kind}
+        rows.append(names | {name: getattr(span, name) for name in GAPS_ARROW.names if name not in names})
+    return pa.RecordBatch.from_pylist(rows, schema=GAPS_ARROW)
 
 
 def to_ipc(columns: pa.RecordBatch) -> bytes:

@@ -12,13 +12,13 @@ from ctc.spark.lake import packed_rows
 from ctc.spark.sinks import DeadLetterSink, DetectSink, LakeSink
 
 
-def lake_plan(app: StreamingApp, settings: Settings) -> QueryPlan:
+def lake_plan(app: StreamingApp, settings: Settings, metrics: MetricStore) -> QueryPlan:
     """Everything into the lake, every `spark.lake_trigger_s`."""
     return QueryPlan(
         "lake",
         settings.stream.trades,
         lambda records: packed_rows(records, settings),
-        LakeSink(settings, app.report),
+        LakeSink(settings, metrics, app.report),
         settings.spark.lake_trigger_s,
     )
 

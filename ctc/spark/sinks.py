@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame
 
 from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
-from ctc.model import Snapshot, from_us
+from ctc.model import GapLedger, Snapshot, from_us
 from ctc.ports import AlertStore, MetricStore
-from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
+from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
@@ -28,6 +28,7 @@ from ctc.spark.lake import from_ipc, trades_of
 from ctc.spark.session import CATALOG
 
 Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
+_LEDGER = msgspec.json.Decoder(GapLedger)
 MAX_SHOWN = 200  # latencies of one batch in a status file: a catch-up has thousands
 
 
@@ -62,7 +63,8 @@ class Latencies:
 class LakeSink:
     """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue."""
 
-    def __init__(self, settings: Settings, report: Report) -> None:
+    def __init__(self, settings: Settings, metrics: MetricStore, report: Report) -> None:
+        self._metrics = metrics
         self._table = f"{CATALOG}.{settings.lake.database}.{RAW_TRADES.name}"
         self._appender = TableAppender(settings)
         self._letters = DeadLetters(settings)
@@ -77,12 +79,17 @@ class LakeSink:
         packed = batch.persist()
         try:
             beats: list[pa.Table] = []
+            gaps: list[pa.Table] = []
+            ledgers: dict[str, bytes] = {}
             counts: dict[str, int] = {}
             # Collected, not iterated: an iterator would run the partitions one after the other. A row holds no trades here, only
             # what is beside them: one row a symbol, and one more for each CHUNK of its trades.
             for row in packed.drop("trade_rows").collect():
                 if row.heartbeat_rows:
                     beats.append(from_ipc(bytes(row.heartbeat_rows)))
+                if row.gap_rows:
+                    gaps.append(from_ipc(bytes(row.gap_rows)))
+                    ledgers[row.symbol] = bytes(row.ledger)
                 if row.reject_rows:
                     self._letters.put(run, batch_id, row.symbol, bytes(row.reject_rows))
                 if row.clock_us is not None:
@@ -95,6 +102,10 @@ class LakeSink:
                 self._append(trades_of(packed), run, batch_id)
             if beats:
                 self._appender.append_once(HEARTBEATS.name, pa.concat_tables(beats), query="lake", run=run, batch_id=batch_id)
+            if gaps:
+                self._appender.append_once(GAPS.name, pa.concat_tables(gaps), query="lake", run=run, batch_id=batch_id)
+            for symbol, ledger in ledgers.items():
+                self._metrics.put_ledger(symbol, _LEDGER.decode(ledger))
         finally:
             packed.unpersist()
         for name, value in counts.items():

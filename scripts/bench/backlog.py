@@ -35,7 +35,7 @@ class Packs:
         self._lines: dict[str, list[bytes]] = {}
         self.records: list[Record] = []
 
-    def add(self, key: str, line: bytes) -> None:
+    def add(self, key: str, line: bytes, beat_us: int = -1) -> None:
         lines = self._lines.setdefault(key, [])
         lines.append(line)
         if len(lines) >= LINES:

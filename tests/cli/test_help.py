@@ -12,7 +12,7 @@ from ctc.cli.main import command_line
 from ctc.settings import ROOT, machine
 
 KEPT = Path(__file__).parent / "help"
-COMMANDS = ("sim", "live", "alerts", "query", "status", "normalize")
+COMMANDS = ("sim", "live", "alerts", "query", "gaps", "status", "normalize")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # GitHub's runners have Typer colour everything
 
 
