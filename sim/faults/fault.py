@@ -27,6 +27,7 @@ class Fault(ABC):
     times: ClassVar[int] = 1  # strikes in a session
     compared: ClassVar[tuple[str, ...]] = tuple(KEYS)  # stores that must equal the undisturbed run's
     soaks: ClassVar[bool] = True  # whether it strikes in `make soak` too
+    producers: ClassVar[int] = 1  # that the session runs
     within_s: ClassVar[float] = 180.0  # after which it has not recovered
 
     def shaped(self, settings: Settings) -> Settings:

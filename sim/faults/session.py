@@ -141,7 +141,7 @@ def _run(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], 
     ):
         save_plan(plan, session.state)
         session.prepare()
-        session.start(programs(plan))
+        session.start(programs(plan, max((fault.producers for fault in faults), default=1)))
         ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start))
         director = Director(ground, faults, shape.minutes, rng)
         seen.strikes, seen.counts, seen.notes = director.strikes, ground.counts, ground.notes
@@ -163,11 +163,11 @@ def _lead(session: Session, director: Director, done: Done, say: Callable[[str],
             return
 
 
-def programs(plan: Plan) -> list[Program]:
+def programs(plan: Plan, producers: int = 1) -> list[Program]:
     """The session's processes; the exchange leaves its sockets' ports to the relay."""
     market = Program("exchange", ("sim.exchange", "--rest-only"), again=("sim.exchange", "--rest-only", "--resume"))
     assert plan.end is not None
-    return [market, *platform_programs(("--until", plan.end.isoformat()))]
+    return [market, *platform_programs(("--until", plan.end.isoformat()), producers)]
 
 
 @contextmanager
