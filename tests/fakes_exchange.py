@@ -69,14 +69,14 @@ def heartbeat(trade_id: int, ms: int, native: str = "BTC-USD") -> str:
     return json.dumps({"type": "heartbeat", "last_trade_id": trade_id, "product_id": native, "sequence": 1, "time": iso(ms)})
 
 
-def row_up(trade_id: int) -> dict[str, object]:
-    """Binance's REST row of the trade that `agg_trade(id, 10 * id)` is."""
-    return {"a": trade_id, "p": "100.5", "q": "0.25", "f": trade_id, "l": trade_id, "T": BASE_MS + 10 * trade_id, "m": True, "M": True}
+def row_up(trade_id: int, ms: int) -> dict[str, object]:
+    """Binance's REST row of the trade that `agg_trade(trade_id, ms)` is."""
+    return {"a": trade_id, "p": "100.5", "q": "0.25", "f": trade_id, "l": trade_id, "T": BASE_MS + ms, "m": True, "M": True}
 
 
-def row_down(trade_id: int) -> dict[str, object]:
-    """Coinbase's REST row of the trade that `match(id, 10 * id)` is."""
-    return {"trade_id": trade_id, "price": "100.25", "size": "0.5", "side": "sell", "time": iso(10 * trade_id)}
+def row_down(trade_id: int, ms: int) -> dict[str, object]:
+    """Coinbase's REST row of the trade that `match(trade_id, ms)` is."""
+    return {"trade_id": trade_id, "price": "100.25", "size": "0.5", "side": "sell", "time": iso(ms)}
 
 
 class FakeExchange:
@@ -88,7 +88,7 @@ class FakeExchange:
         self.paths: list[str] = []
         self.refusals: list[tuple[int, dict[str, str]]] = []
         self.most_at_once = 0
-        self.history: dict[str, list[int]] = {}  # by native symbol: ids that REST has, each `10 * id` ms after BASE_MS
+        self.history: dict[str, dict[int, int]] = {}  # by native symbol: the ids that REST has, ascending, and their ms
         self.asked: list[str] = []
         self._acknowledge = acknowledge
         self._greet = greet
@@ -118,19 +118,27 @@ class FakeExchange:
         if self.refusals:
             code = HTTPStatus(self.refusals.pop(0)[0])
         elif path == "/api/v3/time":
-            body = {"serverTime": BASE_MS + 10 * max((max(ids, default=0) for ids in self.history.values()), default=0)}
+            body = {"serverTime": BASE_MS + self._newest_ms()}
         elif path == "/time":
-            body = {"iso": iso(10 * max((max(ids, default=0) for ids in self.history.values()), default=0))}
+            body = {"iso": iso(self._newest_ms())}
         elif path == "/api/v3/aggTrades":
-            first = int(asked.get("fromId", 0))
-            body = [row_up(i) for i in self.history.get(asked["symbol"], []) if i >= first][: int(asked["limit"])]
+            body = self._page_up(asked)
         else:
             below = int(asked.get("after", 1 << 62))
-            ids = [i for i in self.history.get(path.split("/")[2], []) if i < below]
-            body = [row_down(i) for i in ids[::-1][: int(asked["limit"])]]
+            rows = [row_down(*row) for row in self.history.get(path.split("/")[2], {}).items() if row[0] < below]
+            body = rows[::-1][: int(asked["limit"])]
         data = msgspec.json.encode(body)
         fields = {"Content-Type": "application/json", "Content-Length": str(len(data)), "Connection": "close"}
         return Response(code, code.phrase, Headers(fields), data)
+
+    def _newest_ms(self) -> int:
+        """The exchange's clock: past every trade that the history shows."""
+        return 1 + max((max(rows.values(), default=0) for rows in self.history.values()), default=0)
+
+    def _page_up(self, asked: dict[str, str]) -> list[dict[str, object]]:
+        first, since_ms = int(asked.get("fromId", 0)), int(asked.get("startTime", 0)) - BASE_MS
+        rows = self.history.get(asked["symbol"], {}).items()
+        return [row_up(*row) for row in rows if row[0] >= first and row[1] >= since_ms][: int(asked["limit"])]
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if "upgrade" not in request.headers.get("Connection", "").lower():

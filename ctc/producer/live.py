@@ -111,10 +111,10 @@ class LiveFeed:
         return False
 
     def _settled(self) -> bool:
-        """Whether heartbeats may go on: a connection that is only just coming up, or whose trades are being made up for, is not lost."""
+        """Whether heartbeats may go on: a connection that is only just coming up must not read as a lost one."""
         if self._hold_until and (all(self._up.values()) or time.monotonic() >= self._hold_until):
             self._hold_until = 0.0
-        return not self._hold_until and not any(channel.healing_since is not None and not channel.away for channel in self.channels)
+        return not self._hold_until and not self._merge.holds()
 
     def _put(self, tape: Tape, channel: Channel, item: Any) -> None:
         if isinstance(item, FrameError):

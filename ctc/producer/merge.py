@@ -31,6 +31,10 @@ class Merge(Protocol):
         """A time that has passed though no item says so; None where only items tell."""
         ...
 
+    def holds(self) -> bool:
+        """Whether heartbeats must wait, because trades that are older may still come."""
+        ...
+
     async def wait(self, at_most_s: float) -> None:
         """Return when something arrived, or the time is up."""
         ...
@@ -72,6 +76,10 @@ class ArrivalMerge:
         if taken:
             self._took_at = self._monotonic()
         return taken
+
+    def holds(self) -> bool:
+        """While a connection that was lost makes up for what it missed, unless that takes too long."""
+        return any(channel.healing_since is not None and not channel.away for channel in self._channels)
 
     def _is_away(self, channel: Channel) -> bool:
         return channel.healing_since is not None and self._monotonic() - channel.healing_since >= self._patience_s
@@ -165,6 +173,9 @@ class FrameMerge:
 
     def passed_us(self) -> int | None:
         return None
+
+    def holds(self) -> bool:
+        return False  # nothing newer than what a connection has brought is given out
 
     async def wait(self, at_most_s: float) -> None:
         await _wait(self._arrived, at_most_s)

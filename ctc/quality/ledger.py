@@ -117,7 +117,7 @@ class Ledger:
 def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
     """Spans of any order and many batches as they stand now: neighbours are one, and what came after all is lost no more."""
     found: list[IdSpan] = []
-    for _, group in groupby(sorted(spans, key=lambda span: (span.space, span.first_id, span.last_id)), key=lambda span: span.space):
+    for _, group in groupby(sorted(spans, key=_place), key=lambda span: span.space):
         own = list(group)
         present = Intervals([], [])
         for span in own:
@@ -125,7 +125,12 @@ def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
                 present.add(span.first_id, span.last_id)
         for span in own:
             found += _left(span, present) if span.state in ("lost", "natural") else [span]
-    return _joined(sorted(found, key=lambda span: (span.space, span.first_id, span.last_id)))
+    there = _joined(sorted((span for span in found if span.state in PRESENT), key=_place))
+    return sorted([*there, *(span for span in found if span.state not in PRESENT)], key=_place)
+
+
+def _place(span: IdSpan) -> tuple[str, int, int]:
+    return span.space, span.first_id, span.last_id
 
 
 def _left(span: IdSpan, present: Intervals) -> list[IdSpan]:
@@ -139,7 +144,7 @@ def _joined(spans: list[IdSpan]) -> list[IdSpan]:
     joined: list[IdSpan] = []
     for span in spans:
         last = joined[-1] if joined else None
-        if last and last.space == span.space and last.state == span.state in PRESENT and last.last_id + 1 == span.first_id:
+        if last and last.space == span.space and last.state == span.state and last.last_id + 1 == span.first_id:
             joined[-1] = msgspec.structs.replace(
                 last,
                 last_id=span.last_id,

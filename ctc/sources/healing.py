@@ -108,7 +108,8 @@ class Healing:
         natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
         found = await asyncio.gather(*(self._missed(native) for native in natives))
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
-            await self._put_trade(trade)
+            if trade.timestamp < reached:  # later pages show more than earlier ones: what is newer comes by the socket, in its order
+                await self._put_trade(trade)
         for native, filled in zip(natives, found, strict=True):
             self._note(native, filled)
         if not any(filled.trouble for filled in found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -20,6 +21,11 @@ from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
 from ctc.sources.healing import Healing
 from ctc.sources.history import HistoryClient
 from ctc.sources.websocket import Link
+
+
+def tens(ids: Iterable[int]) -> dict[int, int]:
+    """A history of these ids, ten milliseconds an id."""
+    return {number: 10 * number for number in ids}
 
 
 class Clock:
@@ -155,7 +161,7 @@ def test_link_makes_up_for_a_cut_in_order_before_anything_new(name: str) -> None
                     await server.say(frame(number, 10 * number, natives[0]))
                 await server.say(frame(2, 20, natives[1]))
                 await until(lambda: len(rig.ids) == 4)
-                server.history = {natives[0]: list(range(1, 3001)), natives[1]: [2, 3, 5]}
+                server.history = {natives[0]: tens(range(1, 3001)), natives[1]: tens([2, 3, 5])}
                 await server.drop()
                 await until(lambda: rig.link.connects == 2 and len(rig.ids) == 3003)
                 await server.say(frame(3001, 30_010, natives[0]))
@@ -177,7 +183,7 @@ def test_link_makes_up_for_a_cut_in_order_before_anything_new(name: str) -> None
 def test_link_fills_a_jump_before_the_trade_that_showed_it() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
-            server.history = {"BTCUSDT": list(range(1, 10))}
+            server.history = {"BTCUSDT": tens(range(1, 10))}
             await until(lambda: len(server.sockets) == 1)
             await server.say(agg_trade(1, 10))
             await server.say(agg_trade(6, 60))
@@ -192,7 +198,7 @@ def test_link_fills_a_jump_before_the_trade_that_showed_it() -> None:
 def test_link_asks_the_history_after_a_frame_that_it_could_not_read() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
-            server.history = {"BTCUSDT": [1, 2, 3]}
+            server.history = {"BTCUSDT": tens([1, 2, 3])}
             await until(lambda: len(server.sockets) == 1)
             await server.say(agg_trade(1, 10))
             await server.say(agg_trade(2, 20).replace('"p":"100.5"', '"p":"x"'))
@@ -208,7 +214,7 @@ def test_link_asks_the_history_after_a_frame_that_it_could_not_read() -> None:
 def test_link_tries_again_what_the_history_refused() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
-            server.history = {"BTCUSDT": list(range(1, 10))}
+            server.history = {"BTCUSDT": tens(range(1, 10))}
             await until(lambda: len(server.sockets) == 1)
             await server.say(agg_trade(1, 10))
             server.refusals = [(503, {})]
@@ -229,7 +235,7 @@ def test_link_tries_again_what_the_history_refused() -> None:
 def test_silent_connection_is_left() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
-            server.history = {"BTCUSDT": [1, 2]}
+            server.history = {"BTCUSDT": tens([1, 2])}
             await until(lambda: len(server.sockets) == 1)
             await server.say(agg_trade(1, 10))
             await until(lambda: rig.ids == [1])
@@ -312,7 +318,10 @@ def test_exchange_that_shuts_down_is_left_for_another_socket_in_time() -> None:
 
 def test_watchdog_is_not_fed_by_tickers_and_subscribes_anew() -> None:
     async def test() -> None:
-        async with FakeExchange() as server, Rig(server.url, stale_after_s=60, reconnect_after_s=10**6).running() as rig:
+        async with (
+            FakeExchange() as server,
+            Rig(server.url, stale_after_s=60, silent_after_s=10**6, reconnect_after_s=10**6).running() as rig,
+        ):
             await until(lambda: server.sockets and rig.changes)
             rig.clock.ahead += 59
             await server.say(mini_ticker(0))
@@ -331,7 +340,10 @@ def test_watchdog_is_not_fed_by_tickers_and_subscribes_anew() -> None:
 
 def test_watchdog_grows_patient_in_a_quiet_market() -> None:
     async def test() -> None:
-        async with FakeExchange() as server, Rig(server.url, stale_after_s=60, reconnect_after_s=10**6).running() as rig:
+        async with (
+            FakeExchange() as server,
+            Rig(server.url, stale_after_s=60, silent_after_s=10**6, reconnect_after_s=10**6).running() as rig,
+        ):
             await until(lambda: server.sockets and rig.changes)
             for minute in range(1, 60):
                 rig.clock.ahead += 60
