@@ -45,7 +45,7 @@ class LateTrades(Fault):
         lake = LakeReader(settings)
         try:
             markets = lake.query(
-                "select exchange, native_symbol, min(trade_id) first, max(price) price from raw_trades group by exchange, native_symbol"
+                "select exchange, native_symbol, min(trade_id) first_id, max(price) price from raw_trades group by exchange, native_symbol"
             ).to_pylist()
         finally:
             lake.close()
@@ -95,9 +95,9 @@ def _frame(market: dict[str, Any], number: int, at_us: int, rng: random.Random) 
     traded_us = at_us - LATE // timedelta(microseconds=1) - number * 1_000_000
     if market["exchange"] == "binance":
         native, told = market["native_symbol"], at_us // 1000
-        data = {"e": "aggTrade", "E": told, "s": native, "a": market["first"] - number, "p": f"{price:.8f}", "q": f"{quantity:.8f}",
+        data = {"e": "aggTrade", "E": told, "s": native, "a": market["first_id"] - number, "p": f"{price:.8f}", "q": f"{quantity:.8f}",
                 "f": number, "l": number, "T": traded_us // 1000, "m": False, "M": True}  # fmt: skip
         return json.dumps({"stream": f"{native.lower()}@aggTrade", "data": data}, separators=(",", ":")).encode()
-    body = {"type": "match", "trade_id": market["first"] - number, "side": "sell", "size": f"{quantity:.8f}", "price": f"{price:.2f}",
+    body = {"type": "match", "trade_id": market["first_id"] - number, "side": "sell", "size": f"{quantity:.8f}", "price": f"{price:.2f}",
             "product_id": market["native_symbol"], "sequence": number, "time": iso(traded_us)}  # fmt: skip
     return json.dumps(body, separators=(",", ":")).encode()
