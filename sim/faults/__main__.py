@@ -22,6 +22,7 @@ from sim.faults.session import Shape
 
 PAGE = ROOT / "docs" / "FAULTS.md"
 BEGIN, END = "<!-- matrix: written by python -m sim.faults --write -->", "<!-- end of the matrix -->"
+QUICK, END_QUICK = "<!-- matrix: written by python -m sim.faults --without-spark --write -->", "<!-- end of the quick matrix -->"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first seed (default 1)")
     parser.add_argument("--minutes", type=int, default=shape.minutes, metavar="N", help=f"of market a session (default {shape.minutes})")
     parser.add_argument("--rate", type=float, default=shape.rate, metavar="X", help=f"of the market's activity (default {shape.rate})")
+    parser.add_argument("--without-spark", action="store_true", help="only faults before the stream, in sessions that end there (quick)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of what is printed at the end")
     parser.add_argument("--write", action="store_true", help=f"put the matrix into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--list", action="store_true", help="name the faults and end")
@@ -52,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     verdicts: list[Verdict] = []
     try:
-        shape = Shape(options.minutes, options.rate)
-        for verdict in campaign(range(options.first, options.first + options.seeds), chosen(options.fault), shape, say):
+        shape = Shape(options.minutes, options.rate, not options.without_spark)
+        kinds = [kind for kind in chosen(options.fault) if shape.whole or not kind.behind_stream]
+        for verdict in campaign(range(options.first, options.first + options.seeds), kinds, shape, say):
             verdicts.append(verdict)
             for line in verdict.differences:
                 say(f"{verdict.fault}: {line}")
@@ -72,12 +75,13 @@ def _tell(verdicts: list[Verdict], options: argparse.Namespace, took_s: float) -
     print(msgspec.json.format(msgspec.json.encode(verdicts)).decode() if options.format == "json" else table)
     if options.write and verdicts:
         given = " ".join(f"--fault {name}" for name in options.fault)
-        command = f"python -m sim.faults --seeds {options.seeds} --first {options.first} --write {given}".strip()
+        begin, end = (QUICK, END_QUICK) if options.without_spark else (BEGIN, END)
+        quick = "--without-spark " if options.without_spark else ""
+        command = f"python -m sim.faults {quick}--seeds {options.seeds} --first {options.first} --write {given}".strip()
         when = f"{datetime.now(UTC):%Y-%m-%d}"
-        head = f"`{command}`, {when}: {len(verdicts)} strikes' sessions judged in {took_s / 60:.0f} minutes.\n\n"
-        text = PAGE.read_text()
-        before, rest = text.split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{head}{table}{END}{rest.split(END)[1]}")
+        head = f"`{command}`, {when}, {took_s / 60:.0f} minutes.\n\n"
+        before, rest = PAGE.read_text().split(begin)
+        PAGE.write_text(f"{before}{begin}\n{head}{table}{end}{rest.split(end)[1]}")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ class Director:
         self._ground, self._rng = ground, rng
         order = [fault for fault in faults for _ in range(fault.times)]
         rng.shuffle(order)
-        span = (FIRST_MINUTE * MINUTE, (minutes - LAST_MINUTES) * MINUTE)
-        points = sorted(ground.start_us + rng.uniform(*span) for _ in order)
+        # Each somewhere in the first half of a stretch of its own, so that none has to wait for the market to crawl past another.
+        stretch = (minutes - LAST_MINUTES - FIRST_MINUTE) * MINUTE / max(1, len(order))
+        points = [ground.start_us + FIRST_MINUTE * MINUTE + (number + rng.uniform(0, 0.5)) * stretch for number in range(len(order))]
         self._plan = list(zip(order, points, strict=True))
         self.strikes: list[Strike] = []
         self.done = False
@@ -53,7 +54,7 @@ class Director:
     def _direct(self) -> Script:
         ground = self._ground
         ground.gate.run_to(self._plan[0][1] if self._plan else ground.start_us + FIRST_MINUTE * MINUTE)
-        yield lambda: ground.batch("detect") >= 1 and ground.batch("lake") >= 0
+        yield ground.warm
         for index, (fault, point) in enumerate(self._plan):
             after = self._plan[index + 1][1] if index + 1 < len(self._plan) else point + 2 * MINUTE
             ground.gate.run_to(point)

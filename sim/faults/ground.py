@@ -28,7 +28,7 @@ SECOND = 1_000_000
 class Ground:
     """One running session with its relays. `direct` are its settings without the relay; `counts` is what faults count.
 
-    `hurry` shortens what faults last in market time.
+    `hurry` shortens what faults last in market time. `whole` is False where Spark and the API do not run.
     """
 
     def __init__(
@@ -40,11 +40,14 @@ class Ground:
         sockets: SocketRelay,
         gate: Gate,
         start_us: int,
+        end_us: int = 1 << 62,
         hurry: float = 1.0,
+        whole: bool = True,
     ) -> None:
+        self.whole = whole
         self._hurry = hurry
         self.session, self.direct, self.background = session, direct, background
-        self.aws, self.sockets, self.gate, self.start_us = aws, sockets, gate, start_us
+        self.aws, self.sockets, self.gate, self.start_us, self.end_us = aws, sockets, gate, start_us, end_us
         self.state: Path = session.state
         self.counts: Counter[str] = Counter()
         self.notes: dict[str, str] = {}
@@ -62,14 +65,22 @@ class Ground:
         return lambda: self.gate.passed_us >= until
 
     def taken_in(self) -> Callable[[], bool]:
-        """True once both queries and the API are as far as the market is now."""
-        mark = self.gate.passed_us - SECOND
+        """True once both queries and the API (the producer, where there is nothing behind it) are as far as the market is now."""
+        mark = min(self.gate.passed_us, self.end_us) - SECOND
+        if not self.whole:
+            return lambda: (self.clock_us("producer") or 0) >= mark
         return lambda: all(clock is not None and clock >= mark for clock in map(self.clock_us, QUERIES)) and self.api_answers()
 
     def clock_us(self, query: str) -> int | None:
-        """The market time that a query has taken in, None before its first batch."""
+        """The market time that a query (or `producer`) has taken in, None before its first batch."""
         found = (status.read(self.state, query) or {}).get("clock")
         return None if found is None else to_us(datetime.fromisoformat(found))
+
+    def warm(self) -> bool:
+        """Whether what runs has begun its work."""
+        if not self.whole:
+            return (self.clock_us("producer") or 0) > self.start_us
+        return self.batch("detect") >= 1 and self.batch("lake") >= 0
 
     def batch(self, query: str) -> int:
         """The last batch that a query has finished, -1 before the first."""

@@ -26,6 +26,7 @@ from sim.faults.background import Background
 from sim.faults.director import Director, Strike
 from sim.faults.facts import Facts, read_facts
 from sim.faults.fault import Fault
+from sim.faults.folded import read_folded
 from sim.faults.gate import Gate
 from sim.faults.ground import Ground
 from sim.faults.socket_relay import SocketRelay
@@ -35,6 +36,7 @@ from sim.report import all_alerts, log_of, windows
 from sim.run import Done
 
 LOOK_S = 0.1
+BEHIND = ("spark", "api")
 # Thresholds at which a short, quiet market has alerts of every kind.
 OVERRIDES = {
     "volume.min_bars": 4,
@@ -45,10 +47,14 @@ OVERRIDES = {
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How much market a session has: minutes, and the rate of its trades."""
+    """How much market a session has: minutes, and the rate of its trades; and whether Spark and the API are part of it.
+
+    Where they are not (`whole` False), what the log comes to is computed by the platform's folds in this process (`sim.faults.folded`).
+    """
 
     minutes: int = 14
     rate: float = 0.4
+    whole: bool = True
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,17 +147,22 @@ def _run(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], 
     ):
         save_plan(plan, session.state)
         session.prepare()
-        session.start(programs(plan, max((fault.producers for fault in faults), default=1)))
-        ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start))
+        session.start(programs(plan, max((fault.producers for fault in faults), default=1), shape.whole))
+        ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start), _end_us(plan), whole=shape.whole)
         director = Director(ground, faults, shape.minutes, rng)
         seen.strikes, seen.counts, seen.notes = director.strikes, ground.counts, ground.notes
-        _lead(session, director, Done(session, say), say)
-        facts = read_facts(direct)
-        found = [*own_log(direct), *(line for fault in faults for line in fault.verify(ground, facts))]
-    return facts, found
+        _lead(session, director, Done(session, say) if shape.whole else session.all_sent, say)
+        facts, wrong = (read_facts(direct), own_log(direct)) if shape.whole else read_folded(direct)
+        wrong += [line for fault in faults for line in fault.verify(ground, facts)]
+    return facts, wrong
 
 
-def _lead(session: Session, director: Director, done: Done, say: Callable[[str], None]) -> None:
+def _end_us(plan: Plan) -> int:
+    assert plan.end is not None
+    return to_us(plan.end)
+
+
+def _lead(session: Session, director: Director, done: Callable[[], bool], say: Callable[[str], None]) -> None:
     pause, said = threading.Event(), ""
     while not pause.wait(LOOK_S):
         session.keep_up()
@@ -163,11 +174,12 @@ def _lead(session: Session, director: Director, done: Done, say: Callable[[str],
             return
 
 
-def programs(plan: Plan, producers: int = 1) -> list[Program]:
+def programs(plan: Plan, producers: int = 1, whole: bool = True) -> list[Program]:
     """The session's processes; the exchange leaves its sockets' ports to the relay."""
     market = Program("exchange", ("sim.exchange", "--rest-only"), again=("sim.exchange", "--rest-only", "--resume"))
     assert plan.end is not None
-    return [market, *platform_programs(("--until", plan.end.isoformat()), producers)]
+    platform = platform_programs(("--until", plan.end.isoformat()), producers)
+    return [market, *(program for program in platform if whole or program.name not in BEHIND)]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ class ApiKilled(Fault):
     part = "API"
     what = "SIGKILL to the API"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         pid = ground.kill("api")

@@ -28,6 +28,7 @@ class BetweenCommits(Fault):
     part = "Spark"
     what = "SIGKILL when the catalog has taken a batch's commit (any of five tables) and the checkpoint has not"
     group = "kills"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         table = rng.choice(sorted(TABLES))

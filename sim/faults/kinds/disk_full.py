@@ -26,6 +26,7 @@ class DiskFull(Fault):
     part = "Spark"
     what = "the disk that the checkpoints are on is full (a genuine ENOSPC, on a tmpfs of its own) for 8 to 12 s"
     group = "outages"
+    behind_stream = True
     soaks = False
     within_s = 300.0
 

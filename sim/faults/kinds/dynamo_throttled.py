@@ -18,6 +18,7 @@ class DynamoThrottled(Fault):
     part = "DynamoDB"
     what = "75 % of the calls are throttled, so that three tries are often not enough"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         before = ground.counts[self.name]

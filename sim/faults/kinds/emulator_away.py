@@ -31,7 +31,7 @@ class EmulatorAway(Fault):
         ground.background.run(ground.aws.deaf())
         ground.counts[self.name] += 1
         yield ground.after(AWAY_S / 2)
-        self._wrong += _not_503(ground)
+        self._wrong += _not_503(ground) if ground.whole else []
         yield ground.after(AWAY_S / 2)
         ground.session.start_emulator()
         ground.background.run(ground.aws.listen())

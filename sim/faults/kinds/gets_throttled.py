@@ -16,6 +16,7 @@ class GetsThrottled(Fault):
     part = "Kinesis, reading"
     what = "60 % of the GetRecords calls are throttled"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         before = ground.counts[self.name]

@@ -17,6 +17,7 @@ class IteratorsExpired(Fault):
     part = "Kinesis, reading"
     what = "half of the GetRecords calls find their iterator expired"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         before = ground.counts[self.name]

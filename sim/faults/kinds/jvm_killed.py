@@ -17,6 +17,7 @@ class JvmKilled(Fault):
     part = "Spark"
     what = "SIGKILL to the JVM alone; the driver's Python process is left behind"
     group = "kills"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         yield ground.after(rng.uniform(0, 4))

@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from ctc.aws.query import LakeReader
 from ctc.exchanges import exchange
 from ctc.model import Trade
 from sim.faults.facts import UNCOMPARED, Facts, Table
 from sim.faults.fault import Fault, Script
 from sim.faults.ground import Ground
 from sim.faults.market import iso
+from sim.market import Market
+from sim.plan import Plan, load_plan
 
 LATE = timedelta(hours=3)
 EACH = 20
@@ -42,16 +43,10 @@ class LateTrades(Fault):
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         settings = ground.direct
-        lake = LakeReader(settings)
-        try:
-            markets = lake.query(
-                "select exchange, native_symbol, min(trade_id) first_id, max(price) price from raw_trades group by exchange, native_symbol"
-            ).to_pylist()
-        finally:
-            lake.close()
         at_us = ground.gate.passed_us
-        for market in sorted(markets, key=lambda row: (row["exchange"], row["native_symbol"])):
-            venue, own = market["exchange"], settings.exchanges[market["exchange"]]
+        markets = _markets(load_plan(ground.state))
+        for market in markets:
+            venue, own = market.venue, settings.exchanges[market.venue]
             reader = exchange(venue, {native: symbol for symbol, native in own.symbols.items()}, own.market)
             frames = [_frame(market, number, at_us, rng) for number in range(1, EACH + 1)]
             self._trades += [trade for frame in frames for trade in reader.read(frame).trades]
@@ -88,16 +83,36 @@ def _row(trade: Trade) -> dict[str, Any]:
     return {**row, "is_late": False, "is_inconsistent": False}
 
 
-def _frame(market: dict[str, Any], number: int, at_us: int, rng: random.Random) -> bytes:
-    price = market["price"].quantize(Decimal("0.01"))
+class _Market(msgspec.Struct):
+    """A market as its first minute has it: the first id, a price."""
+
+    venue: str
+    native: str
+    first_id: int
+    price: Decimal
+
+
+def _markets(plan: Plan) -> list[_Market]:
+    market = Market(plan)
+    minute, _ = market.step(market.first_state())
+    found = []
+    for name, item in sorted(market.listings.items()):
+        columns = (minute.aggregates if plan.kinds[item.exchange] == "aggTrade" else minute.prints)[name]
+        price = Decimal(int(columns.price[0])).scaleb(-item.price_digits)
+        found.append(_Market(item.exchange, item.native, columns.first_id, price))
+    return found
+
+
+def _frame(market: _Market, number: int, at_us: int, rng: random.Random) -> bytes:
+    price = market.price.quantize(Decimal("0.01"))
     amount = WHALE if number == EACH // 2 else Decimal(100)
     quantity = (amount / price).quantize(Decimal("0.00001")) + rng.randrange(1, 100) * Decimal("0.00001")
     traded_us = at_us - LATE // timedelta(microseconds=1) - number * 1_000_000
-    if market["exchange"] == "binance":
-        native, told = market["native_symbol"], at_us // 1000
-        data = {"e": "aggTrade", "E": told, "s": native, "a": market["first_id"] - number, "p": f"{price:.8f}", "q": f"{quantity:.8f}",
+    if market.venue == "binance":
+        native, told = market.native, at_us // 1000
+        data = {"e": "aggTrade", "E": told, "s": native, "a": market.first_id - number, "p": f"{price:.8f}", "q": f"{quantity:.8f}",
                 "f": number, "l": number, "T": traded_us // 1000, "m": False, "M": True}  # fmt: skip
         return json.dumps({"stream": f"{native.lower()}@aggTrade", "data": data}, separators=(",", ":")).encode()
-    body = {"type": "match", "trade_id": market["first_id"] - number, "side": "sell", "size": f"{quantity:.8f}", "price": f"{price:.2f}",
-            "product_id": market["native_symbol"], "sequence": number, "time": iso(traded_us)}  # fmt: skip
+    body = {"type": "match", "trade_id": market.first_id - number, "side": "sell", "size": f"{quantity:.8f}", "price": f"{price:.2f}",
+            "product_id": market.native, "sequence": number, "time": iso(traded_us)}  # fmt: skip
     return json.dumps(body, separators=(",", ":")).encode()

@@ -15,6 +15,7 @@ class SparkKilled(Fault):
     part = "Spark"
     what = "SIGKILL to the driver (its JVM and workers end with it), at a random moment of its batches"
     group = "kills"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         yield ground.after(rng.uniform(0, 4))
