@@ -148,7 +148,7 @@ def _run(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], 
         save_plan(plan, session.state)
         session.prepare()
         session.start(programs(plan, max((fault.producers for fault in faults), default=1), shape.whole))
-        ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start), _end_us(plan), whole=shape.whole)
+        ground = Ground(session, direct, background, aws, sockets, gate, to_us(plan.start), end_us(plan), whole=shape.whole)
         director = Director(ground, faults, shape.minutes, rng)
         seen.strikes, seen.counts, seen.notes = director.strikes, ground.counts, ground.notes
         _lead(session, director, Done(session, say) if shape.whole else session.all_sent, say)
@@ -157,7 +157,8 @@ def _run(seed: int, faults: Sequence[Fault], shape: Shape, say: Callable[[str], 
     return facts, wrong
 
 
-def _end_us(plan: Plan) -> int:
+def end_us(plan: Plan) -> int:
+    """When the market ends, in microseconds."""
     assert plan.end is not None
     return to_us(plan.end)
 

@@ -27,7 +27,7 @@ from sim.faults.fault import Fault, Script
 from sim.faults.ground import SECOND, Ground
 from sim.faults.memory import Growth, Memory
 from sim.faults.registry import known
-from sim.faults.session import LOOK_S, programs, session_settings, surrounded, without_relay
+from sim.faults.session import LOOK_S, end_us, programs, session_settings, surrounded, without_relay
 from sim.faults.totals import check_totals
 from sim.plan import FIXED_START, make_plan, save_plan
 from sim.run import Done
@@ -35,8 +35,9 @@ from sim.run import Done
 PAGE = ROOT / "docs" / "FAULTS.md"
 BEGIN, END = "<!-- soak: written by python -m sim.faults.soak --write -->", "<!-- end of the soak -->"
 TRADES_PER_S_AT_RATE_1 = 26.8  # of all markets together, aggTrades on Binance; the report says how many came
-WARM_S = 60.0
 EVERY_S = 60.0
+CAUGHT_UP_S = 15.0  # a lag below which the cold start has been caught up with
+LAST_S = 20.0  # of the market, in which no fault strikes
 SAMPLE_S = 5.0
 BACK_WITHIN_S = 30.0
 HURRY = 6.0  # faults that last for a while of market time last for a sixth of it here
@@ -76,11 +77,12 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 class Watch:
     """Strikes a fault each minute and measures; call `step` often."""
 
-    def __init__(self, ground: Ground, rng: random.Random, end_s: float, say: Callable[[str], None]) -> None:
-        self._ground, self._rng, self._end_s, self._say = ground, rng, end_s, say
+    def __init__(self, ground: Ground, rng: random.Random, every_s: float, say: Callable[[str], None]) -> None:
+        self._ground, self._rng, self._every_s, self._say = ground, rng, every_s, say
         self._began: float | None = None
         self._sampled = 0.0
         self._left: list[type[Fault]] = []
+        self._warm = False
         self.lags: list[float] = []
         self.normal = 0.0
         self.struck: list[Struck] = []
@@ -107,20 +109,22 @@ class Watch:
         if now - self._sampled >= SAMPLE_S:
             self._sampled = now
             self.memory.sample(now, self._ground.session, self._ground.session.emulator_pid)
-            if lag is not None and self.at_s > WARM_S / 2:
+            if lag is not None and self._warm:
                 self.lags.append(lag)
         while self._waits_for():
             self._waits_for = next(self._script, None) or (lambda: False)
 
     def _faults(self) -> Script:
-        yield lambda: self.at_s >= WARM_S
-        self.normal = max(self.lags, default=0.0) + 5.0
-        self._say(f"warm: lags up to {self.normal - 5:.1f} s; a lag is normal again below {self.normal:.1f} s")
-        number = 0
-        while self.at_s + EVERY_S < self._end_s:
+        yield lambda: self._began is not None and ((self.lag_s or 0.0) <= CAUGHT_UP_S or self.at_s > 3 * self._every_s)
+        self._warm, calm = True, self.at_s
+        yield lambda: self.at_s >= calm + self._every_s / 2
+        highest = max(self.lags, default=0.0)
+        self.normal = highest + 5.0
+        self._say(f"calm: lags up to {highest:.1f} s; a lag is normal again below {self.normal:.1f} s")
+        last_us = self._ground.end_us - (self._every_s + LAST_S) * SECOND
+        while self._ground.gate.passed_us < last_us:
+            due = self.at_s + self._every_s
             yield from self._strike(self._next()())
-            number += 1
-            due = WARM_S + number * EVERY_S
             yield lambda due=due: self.at_s >= due  # type: ignore[misc]
 
     def _next(self) -> type[Fault]:
@@ -133,13 +137,13 @@ class Watch:
         at, began, highest = self.at_s, time.monotonic(), 0.0
         self._say(f"{fault.name} at {at:.0f} s")
         yield from fault.strike(self._ground, self._rng)
-        ended = time.monotonic()
+        ended, taken_in = time.monotonic(), self._ground.taken_in()
 
         def back() -> bool:
             nonlocal highest
             lag = self.lag_s
             highest = max(highest, lag or 0.0)
-            return lag is not None and lag <= self.normal and self._ground.api_answers()
+            return lag is not None and lag <= self.normal and taken_in()
 
         deadline = ended + 4 * BACK_WITHIN_S
         yield lambda: back() or time.monotonic() > deadline
@@ -151,7 +155,7 @@ class Watch:
         self._say(f"{fault.name}: lag up to {highest:.1f} s, normal again after {took} s")
 
 
-def soak(minutes: int, trades_per_s: float, seed: int, folder: Path, say: Callable[[str], None]) -> Soak:
+def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: Path, say: Callable[[str], None]) -> Soak:
     """Run it. Raises CtcError when the session fails."""
     settings = _settings()
     rate = trades_per_s / TRADES_PER_S_AT_RATE_1
@@ -164,8 +168,8 @@ def soak(minutes: int, trades_per_s: float, seed: int, folder: Path, say: Callab
         save_plan(plan, session.state)
         session.prepare()
         session.start(programs(plan))
-        ground = Ground(session, without_relay(settings), background, aws, sockets, gate, to_us(plan.start), hurry=HURRY)
-        watch = Watch(ground, random.Random(seed), minutes * 60.0 - 30, say)
+        ground = Ground(session, without_relay(settings), background, aws, sockets, gate, to_us(plan.start), end_us(plan), hurry=HURRY)
+        watch = Watch(ground, random.Random(seed), every_s, say)
         _run(session, watch, Done(session, say))
         say("adding up")
         due, found, wrong = check_totals(ground.direct, plan)
@@ -227,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sim.faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=int, default=30, metavar="N", help="of market, which is real time (default 30)")
     parser.add_argument("--trades-per-s", type=float, default=5_000, metavar="X", help="about; the report counts them (default 5000)")
+    parser.add_argument("--every", type=float, default=EVERY_S, metavar="S", help=f"seconds between faults (default {EVERY_S:.0f})")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market and of the faults (default 1)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of what is printed")
     parser.add_argument("--write", action="store_true", help=f"put the report into {PAGE.relative_to(ROOT)}")
@@ -238,15 +243,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory(prefix="ctc-soak-", ignore_cleanup_errors=True) as folder:
         try:
-            found = soak(options.minutes, options.trades_per_s, options.seed, Path(folder), say)
+            found = soak(options.minutes, options.trades_per_s, options.every, options.seed, Path(folder), say)
         except CtcError as error:
             say(str(error))
             return error.exit_code
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() if options.format == "json" else markdown(found))
     if options.write:
-        command = (
-            f"python -m sim.faults.soak --minutes {options.minutes} --trades-per-s {options.trades_per_s:.0f} --seed {options.seed} --write"
-        )
+        size = f"--minutes {options.minutes} --trades-per-s {options.trades_per_s:.0f} --every {options.every:.0f} --seed {options.seed}"
+        command = f"python -m sim.faults.soak {size} --write"
         before, rest = PAGE.read_text().split(BEGIN)
         head = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.\n\n"
         PAGE.write_text(f"{before}{BEGIN}\n{head}{markdown(found)}{END}{rest.split(END)[1]}")
