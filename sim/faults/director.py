@@ -56,7 +56,7 @@ class Director:
         ground.gate.run_to(self._plan[0][1] if self._plan else ground.start_us + FIRST_MINUTE * MINUTE)
         yield ground.warm
         for index, (fault, point) in enumerate(self._plan):
-            after = self._plan[index + 1][1] if index + 1 < len(self._plan) else point + 2 * MINUTE
+            after = self._plan[index + 1][1] if index + 1 < len(self._plan) else point + fault.market_minutes * MINUTE
             ground.gate.run_to(point)
             yield lambda point=point: ground.gate.passed_us >= point  # type: ignore[misc]
             yield from self._strike(fault, after)

@@ -28,6 +28,7 @@ class Fault(ABC):
     compared: ClassVar[tuple[str, ...]] = tuple(KEYS)  # stores that must equal the undisturbed run's
     behind_stream: ClassVar[bool] = False  # disturbs what reads the stream: needs a whole session, with Spark
     soaks: ClassVar[bool] = True  # whether it strikes in `make soak` too
+    market_minutes: ClassVar[float] = 2.0  # that may go by fast while it disturbs
     producers: ClassVar[int] = 1  # that the session runs
     within_s: ClassVar[float] = 180.0  # after which it has not recovered
 

@@ -28,6 +28,7 @@ class ClockSkewed(Fault):
     what = "one exchange's clock is 5 s ahead, or 5 s behind, for two to four minutes, and then right again"
     group = "alone"
     soaks = False
+    market_minutes = 4.5
     compared = ("raw_trades",)
 
     def __init__(self) -> None:
