@@ -74,7 +74,7 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
         return [_read_line(line, symbols) for line in _split(text)]
     if all([(symbols is None or line.symbol in symbols) and _storable(line) for line in trades]):  # noqa: C419 - faster than a generator
         return list[Line](trades)
-    return [_judge(line, symbols) or line for line in trades]
+    return [_read_line(line, symbols) for line in _split(text)]  # again, each with its own bytes: a reject keeps what came
 
 
 def _split(text: bytes) -> Iterator[bytes]:
@@ -125,12 +125,11 @@ _YEARS = range(1970, 2200)  # windows around the first and last representable in
 _CHECKING = Context(prec=EXACT.prec, traps=[Inexact, InvalidOperation])
 
 
-def _judge(line: Line, symbols: frozenset[str] | None, raw: bytes | None = None) -> Reject | None:
+def _judge(trade: Trade, symbols: frozenset[str] | None, raw: bytes) -> Reject | None:
     """The Reject of a trade that breaks a validity rule, else None."""
-    if not isinstance(line, Trade) or ((symbols is None or line.symbol in symbols) and _storable(line)):
+    if (symbols is None or trade.symbol in symbols) and _storable(trade):
         return None
-    reasons = tuple(_faults(line, symbols))
-    return Reject(category="invalid", reasons=reasons, raw=raw if raw is not None else encode_line(line))
+    return Reject(category="invalid", reasons=tuple(_faults(trade, symbols)), raw=raw)
 
 
 def _storable(trade: Trade) -> bool:

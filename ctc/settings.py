@@ -219,6 +219,11 @@ def child_environment(state: Path, extra: Mapping[str, str] | None = None) -> di
     return {**os.environ, **own, **(extra or {})}
 
 
+def become_child(state: Path) -> None:
+    """Give this process what a session's processes are started with: for jobs that a person runs by hand."""
+    os.environ.update(child_environment(state))
+
+
 def java_home() -> str:
     """Where the session's Java is: what `make setup` found or fetched, else the machine's JAVA_HOME; "" where neither says."""
     return str(JAVA) if JAVA.exists() else os.environ.get("JAVA_HOME", "")

@@ -16,6 +16,7 @@ import msgspec
 from bench.frames import frames
 from bench.machine import describe, revision
 from bench.memory import Peaks, sampled
+from bench.score import score
 from bench.streaming import drain, latency, sustained
 from bench.table import Row, show
 from rich.console import Console
@@ -23,7 +24,7 @@ from rich.console import Console
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 
-SECTIONS = ("frames", "drain", "sustained", "latency")
+SECTIONS = ("frames", "score", "drain", "sustained", "latency")
 TELL = Console(stderr=True, highlight=False)
 MIB = 1 << 20
 
@@ -56,7 +57,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smoke run of less than three minutes; its figures mean little")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of three minutes; its figures mean little")
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -70,6 +71,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
     trades = options.trades or (60_000 if quick else 600_000)
     known: dict[str, Callable[[], list[Row]]] = {
         "frames": lambda: frames(20_000 if quick else 100_000),
+        "score": lambda: score(_say, *((2, 30) if quick else (10, 100))),
         "drain": lambda: drain(state, _say, other, trades),
         "sustained": lambda: sustained(state, _say, other, 2 if quick else 20),
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),

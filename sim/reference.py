@@ -15,7 +15,7 @@ from ctc.model import EXACT, Alert, Bar, Position, Spread
 from ctc.settings import Settings
 from sim.reference_rules import Spreads, Whales
 from sim.reference_volume import Volume
-from sim.timeline import Taken, timeline
+from sim.timeline import Counted, Taken, Timeline
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,37 +35,53 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     clock: int | None
 
 
-def reference(
-    log: Iterable[tuple[Position, Line]],
-    symbol: str,
-    settings: Settings,
-) -> Result:
+class Reference:
+    """The oracle of one symbol's log, piece by piece; it remembers every id, so a day of a busy symbol takes about 100 MB."""
+
+    def __init__(self, symbol: str, settings: Settings) -> None:
+        self._symbol = symbol
+        self._alerts: list[Alert] = []
+        self._timeline = Timeline(settings)
+        self._whales = Whales(symbol, settings, self._alerts)
+        self._volume = Volume(symbol, settings, self._alerts)
+        self._spreads = Spreads(symbol, settings, self._alerts)
+
+    def take(self, lines: Iterable[tuple[Position, Line]]) -> None:
+        """The next lines, in the order of the log."""
+        with localcontext(EXACT):
+            for position, line in lines:
+                for event in self._timeline.take(position, line):
+                    self._see(event)
+
+    def _see(self, event: Taken | Counted) -> None:
+        if isinstance(event, Taken):
+            self._whales.trade(event)
+            self._volume.trade(event)
+            self._spreads.trade(event)
+            return
+        self._volume.mark(event)
+        self._spreads.mark(event)
+        self._whales.close(event)
+        self._volume.close(event)
+        self._spreads.close(event)
+
+    def result(self) -> Result:
+        """What the log came to so far."""
+        return Result(
+            symbol=self._symbol,
+            alerts=self._alerts,
+            bars=self._volume.bars,
+            spreads=self._spreads.rows,
+            gaps=self._timeline.gaps,
+            trades=self._timeline.trades,
+            duplicates=self._timeline.duplicates,
+            late=self._volume.late,
+            clock=self._timeline.clock,
+        )
+
+
+def reference(log: Iterable[tuple[Position, Line]], symbol: str, settings: Settings) -> Result:
     """The whole log of one symbol, in any order of its lines (they are sorted by position first)."""
-    alerts: list[Alert] = []
-    with localcontext(EXACT):
-        seen = timeline(log, settings)
-        whales = Whales(symbol, settings, alerts)
-        volume = Volume(symbol, settings, alerts)
-        spreads = Spreads(symbol, settings, alerts)
-        for event in seen.events:
-            if isinstance(event, Taken):
-                whales.trade(event)
-                volume.trade(event)
-                spreads.trade(event)
-                continue
-            volume.mark(event)
-            spreads.mark(event)
-            whales.close(event)
-            volume.close(event)
-            spreads.close(event)
-    return Result(
-        symbol=symbol,
-        alerts=alerts,
-        bars=volume.bars,
-        spreads=spreads.rows,
-        gaps=seen.gaps,
-        trades=seen.trades,
-        duplicates=seen.duplicates,
-        late=volume.late,
-        clock=seen.clock,
-    )
+    oracle = Reference(symbol, settings)
+    oracle.take(sorted(log, key=lambda entry: entry[0]))
+    return oracle.result()

@@ -19,6 +19,8 @@ from ctc.settings import Band, Settings
 from sim.timeline import SECOND, Counted, Taken
 
 PLACES = Decimal("1E-8")
+LARGEST_RATIO = Decimal("9" * 30 + "." + "9" * 8)
+LARGEST_AMOUNT = Decimal("9" * 20 + "." + "9" * 18)
 NAMES: dict[str, Any] = {"volume": "volume_spike", "whale": "whale", "spread": "spread"}
 SPREAD_FIELDS = (
     "window_start",
@@ -33,8 +35,13 @@ GroupKey = tuple[int, str, str, str]  # event millisecond, exchange, native symb
 
 
 def rounded(value: Decimal) -> Decimal:
-    """Half-even to 8 places."""
-    return value.quantize(PLACES)
+    """Half-even to 8 places, at most what decimal(38,8) holds."""
+    return max(-LARGEST_RATIO, min(value, LARGEST_RATIO)).quantize(PLACES)
+
+
+def held(total: Decimal) -> Decimal:
+    """A sum of amounts, at most what decimal(38,18) holds."""
+    return min(total, LARGEST_AMOUNT)
 
 
 def severity(bands: Sequence[Band], measure: Decimal) -> str:
@@ -159,8 +166,8 @@ class Whales(Rule):
         quote = sum((trade.quote_volume for trade in trades), Decimal(0))
         return {
             "price": rounded(quote / quantity),
-            "quantity": quantity,
-            "quote_volume": quote,
+            "quantity": held(quantity),
+            "quote_volume": held(quote),
             "trade_count": len(trades),
             "first_trade_id": min(trade.trade_id for trade in trades),
             "last_trade_id": max(trade.trade_id for trade in trades),
@@ -212,8 +219,8 @@ class Spreads(Rule):
             spread_pct=rounded((b - c) / c * 100),
             adjusted_spread_pct=None if peg is None else rounded((b * peg - c) / c * 100),
             peg=peg,
-            binance_quantity=quantity["binance"],
-            coinbase_quantity=quantity["coinbase"],
+            binance_quantity=held(quantity["binance"]),
+            coinbase_quantity=held(quantity["coinbase"]),
         )
         self._judge(row, detected)
         self.rows.append(row)

@@ -11,7 +11,7 @@ import msgspec
 
 from ctc.model import Alert, Bar, from_us
 from ctc.settings import Settings
-from sim.reference_rules import Rule, lineage, make_alert, rounded, severity
+from sim.reference_rules import Rule, held, lineage, make_alert, rounded, severity
 from sim.timeline import SECOND, Counted, Taken
 
 MINUTE = 60 * SECOND
@@ -217,8 +217,8 @@ class Volume(Rule):
             symbol=self.symbol,
             window_start=from_us(minute * MINUTE),
             window_end=from_us((minute + 1) * MINUTE),
-            volume=window.quantity,
-            quote_volume=window.quote,
+            volume=held(window.quantity),
+            quote_volume=held(window.quote),
             trade_count=window.count,
             complete=complete,
             rolling_mean=shown(base.mean),
@@ -272,7 +272,7 @@ class Volume(Rule):
             "severity": severity(self.rules.severity, abs(measure)),
             "z_score": scores["volume.z"],
             "robust_score": scores["volume.robust"],
-            "window_volume": window.quote,
+            "window_volume": held(window.quote),
             "rolling_mean": shown(base.mean),
             "rolling_std": shown(base.std),
             "baseline_bars": base.n,

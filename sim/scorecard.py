@@ -78,7 +78,7 @@ def render(report: Report) -> RenderableType:
     )  # fmt: skip
 
 
-def _table(title: str, caption: str, first: int, *columns: str) -> Table:
+def number_table(title: str, caption: str, first: int, *columns: str) -> Table:
     """A table whose first columns are words and the others numbers."""
     table = Table(
         title=title,
@@ -96,7 +96,7 @@ def _table(title: str, caption: str, first: int, *columns: str) -> Table:
 
 
 def _detection(report: Report) -> Table:
-    table = _table(
+    table = number_table(
         "Seeded against detected",
         "qualify: by the rule's formula. noise: alerts on no seed that the formula gives, too; they lower precision. "
         "false: alerts that it does not give.",
@@ -105,16 +105,16 @@ def _detection(report: Report) -> Table:
     )  # fmt: skip
     for each in report.rules:
         table.add_row(
-            each.rule, *map(str, (each.seeded, each.qualifying, each.detected)), _share(each.recall),
-            *map(str, (each.alerts, each.noise, each.false)), _share(each.precision),
-            _seconds(each.detect_p50_s), _seconds(each.detect_p99_s),
+            each.rule, *map(str, (each.seeded, each.qualifying, each.detected)), share(each.recall),
+            *map(str, (each.alerts, each.noise, each.false)), share(each.precision),
+            seconds(each.detect_p50_s), seconds(each.detect_p99_s),
         )  # fmt: skip
     return table
 
 
 def _sizes(report: Report) -> Table:
     names = list(dict.fromkeys(size.size for each in report.rules for size in each.sizes))
-    table = _table("Found of those that qualify (of those seeded), by size", "", 1, "rule", *names)
+    table = number_table("Found of those that qualify (of those seeded), by size", "", 1, "rule", *names)
     for each in report.rules:
         cells = {size.size: f"{size.detected}/{size.qualifying} ({size.seeded})" for size in each.sizes}
         table.add_row(each.rule, *(cells.get(name, "-") for name in names))
@@ -122,7 +122,7 @@ def _sizes(report: Report) -> Table:
 
 
 def _equality(report: Report) -> Table:
-    table = _table("Exactly the same", "", 2, "store", "against", "expected", "held", "missing", "extra", "doubled", "different")
+    table = number_table("Exactly the same", "", 2, "store", "against", "expected", "held", "missing", "extra", "doubled", "different")
     for each in report.equality:
         counts = (each.expected, each.found, each.missing, each.extra, each.doubled, each.different)
         table.add_row(each.store, "the reference", *map(str, counts))
@@ -133,7 +133,7 @@ def _equality(report: Report) -> Table:
 
 
 def _logs(report: Report) -> Table:
-    table = _table(
+    table = number_table(
         "The logs, as the reference counts them", "", 1, "symbol", "trades", "duplicates", "late", "gaps", "bars", "spreads", "alerts"
     )
     for each in report.symbols:
@@ -142,9 +142,11 @@ def _logs(report: Report) -> Table:
     return table
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
+    """A share in percent, to one place."""
     return "-" if value is None else f"{value * 100:.1f}%"
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Seconds, to one place."""
     return "-" if value is None else f"{value:.1f}"

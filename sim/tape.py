@@ -26,10 +26,11 @@ def tape_of(plan: Plan, minutes: int | None = None) -> Iterator[TapeTrade]:
         for name, item in market.listings.items():
             kind = plan.kinds[item.exchange]
             columns = (minute.aggregates if kind == "aggTrade" else minute.prints)[name]
-            yield from _trades(item, kind, columns)
+            yield from trades_of(item, kind, columns)
 
 
-def _trades(item: Listing, kind: str, columns: Columns) -> Iterator[TapeTrade]:
+def trades_of(item: Listing, kind: str, columns: Columns) -> Iterator[TapeTrade]:
+    """One listing's trades of a minute."""
     rows = zip(columns.at.tolist(), columns.price.tolist(), columns.quantity.tolist(), columns.buy.tolist(), strict=True)
     for trade_id, (us, ticks, lots, buy) in enumerate(rows, columns.first_id):
         price, quantity = Decimal(ticks).scaleb(-item.price_digits), Decimal(lots).scaleb(-item.lot_digits)

@@ -5,7 +5,6 @@ Written from the page alone and the plain way (sets of ids, lists of everything)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ctc.model import Heartbeat, Position, Reject, Trade, to_us
@@ -35,17 +34,6 @@ class Counted:
     us: int
     before: int | None
     clock: int
-
-
-@dataclass
-class Timeline:
-    """Everything that the detectors see, in order, and what was counted on the way."""
-
-    events: list[Taken | Counted] = field(default_factory=list)
-    gaps: list[tuple[str, int, int]] = field(default_factory=list)
-    trades: int = 0
-    duplicates: int = 0
-    clock: int | None = None
 
 
 @dataclass
@@ -107,34 +95,36 @@ class _Space:
         return next((last for first, last in self.lost if first <= trade_id <= last), None)
 
 
-def timeline(log: Iterable[tuple[Position, Trade | Heartbeat | Reject]], settings: Settings) -> Timeline:
-    """Unique trades and counting heartbeats of one symbol's log, in the order in which they take effect."""
-    walk = _Walk(settings.folds.hole_patience_s * SECOND)
-    for position, line in sorted(log, key=lambda entry: entry[0]):
-        if isinstance(line, Trade):
-            walk.trade(position, line)
-        elif isinstance(line, Heartbeat):
-            walk.heartbeat(line)
-    return walk.out
+class Timeline:
+    """One pass over a symbol's log, line by line: what the detectors see, in order, and what was counted on the way."""
 
-
-class _Walk:
-    """One pass over the log."""
-
-    def __init__(self, patience: int) -> None:
-        self.out = Timeline()
-        self.patience = patience
+    def __init__(self, settings: Settings) -> None:
+        self.gaps: list[tuple[str, int, int]] = []
+        self.trades = 0
+        self.duplicates = 0
+        self.clock: int | None = None
+        self.patience = settings.folds.hole_patience_s * SECOND
         self.spaces: dict[str, _Space] = {}
         self.stamps: dict[tuple[str, int], int] = {}
         self.waiting: list[Heartbeat] = []
+        self.events: list[Taken | Counted] = []
+
+    def take(self, position: Position, line: Trade | Heartbeat | Reject) -> list[Taken | Counted]:
+        """The unique trade and the counting heartbeats that the next line of the log brings, in the order in which they take effect."""
+        self.events = []
+        if isinstance(line, Trade):
+            self.trade(position, line)
+        elif isinstance(line, Heartbeat):
+            self.heartbeat(line)
+        return self.events
 
     def trade(self, position: Position, trade: Trade) -> None:
         us = to_us(trade.timestamp)
         if self._is_new(trade.space, trade.trade_id, us):
-            self.out.trades += 1
-            self.out.events.append(Taken(position, trade, us, self.out.clock))
+            self.trades += 1
+            self.events.append(Taken(position, trade, us, self.clock))
         else:
-            self.out.duplicates += 1
+            self.duplicates += 1
         self._count_waiting()
 
     def _is_new(self, name: str, trade_id: int, us: int) -> bool:
@@ -144,7 +134,7 @@ class _Walk:
             if new:
                 space.see(trade_id)
             return new
-        now = us if self.out.clock is None else self.out.clock
+        now = us if self.clock is None else self.clock
         stamp = self.stamps.get((name, trade_id))
         if stamp is not None and now - stamp < REMEMBERED:
             return False
@@ -178,10 +168,10 @@ class _Walk:
         for first, end in sorted([(one, one) for one in space.seen] + space.lost):
             if end >= at and at <= last:
                 if first > at:
-                    self.out.gaps.append((name, at, min(first - 1, last)))
+                    self.gaps.append((name, at, min(first - 1, last)))
                 at = end + 1
         if at <= last:
-            self.out.gaps.append((name, at, last))
+            self.gaps.append((name, at, last))
         space.lost.append(hole)
         space.checked = None
 
@@ -189,9 +179,9 @@ class _Walk:
         for name, space in sorted(self.spaces.items()):
             for first, last in space.missing():
                 space.lost.append((first, last))
-                self.out.gaps.append((name, first, last))
+                self.gaps.append((name, first, last))
 
     def _count(self, heartbeat: Heartbeat) -> None:
-        us, before = to_us(heartbeat.heartbeat), self.out.clock
-        self.out.clock = us if before is None else max(before, us)
-        self.out.events.append(Counted(heartbeat, us, before, self.out.clock))
+        us, before = to_us(heartbeat.heartbeat), self.clock
+        self.clock = us if before is None else max(before, us)
+        self.events.append(Counted(heartbeat, us, before, self.clock))

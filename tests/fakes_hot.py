@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from ctc.model import EPOCH, Alert, Bar, Snapshot, Spread
+from ctc.model import EPOCH, Alert, Bar, GapLedger, Snapshot, Spread
 from ctc.ports import AlertPage
 
 
@@ -52,6 +52,7 @@ class MemoryMetrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
+        self._ledgers: dict[str, GapLedger] = {}
         self._bars: dict[tuple[str, datetime, str], Bar] = {}
         self._spreads: dict[tuple[str, datetime], Spread] = {}
 
@@ -63,6 +64,14 @@ class MemoryMetrics:
                 known = self._snapshots.get(snapshot.symbol)
                 if known is None or _progress(known) <= _progress(snapshot):
                     self._snapshots[snapshot.symbol] = snapshot
+
+    def put_ledger(self, symbol: str, ledger: GapLedger) -> None:
+        known = self._ledgers.get(symbol)
+        if known is None or _present(known) <= _present(ledger):
+            self._ledgers[symbol] = ledger
+
+    def ledger(self, symbol: str) -> GapLedger | None:
+        return self._ledgers.get(symbol)
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         return self._snapshots.get(symbol)
@@ -82,3 +91,7 @@ class MemoryMetrics:
 
 def _progress(snapshot: Snapshot) -> tuple[int, datetime]:
     return snapshot.trades + snapshot.duplicates, snapshot.clock or EPOCH
+
+
+def _present(ledger: GapLedger) -> int:
+    return sum(space.ids.get("received", 0) + space.ids.get("backfilled", 0) for space in ledger.spaces.values())

@@ -242,3 +242,11 @@ def test_bytes_after_a_frame_are_not_dropped_silently() -> None:
 def test_unpack_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="zstd"):
         unpack(b"\x28\xb5\x2f\xfd\x00")
+
+
+def test_reject_keeps_the_bytes_that_came_beside_good_lines() -> None:
+    """Unknown fields and spaces too: what goes to the dead letters is what was on the wire."""
+    bad = encode_line(TRADE).replace(b'"symbol":"BTC-USDT"', b'"symbol": "NO-SUCH","more":[1]')
+    good, refused = read_record(b"\n".join([encode_line(TRADE), bad]), frozenset({"BTC-USDT"}))
+    assert good == TRADE
+    assert refused == Reject(category="invalid", reasons=("symbol is not in the allowed list",), raw=bad)

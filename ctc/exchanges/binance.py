@@ -181,22 +181,23 @@ class Binance(Exchange):
         """Anything that the fast decoders refused: another kind, another order of fields, or a broken frame."""
         if text.lstrip()[:1] == "[":
             return self._read_array(text)
-        head = self._head(text)
+        head = self._head(text, text)
         stream = head.stream if isinstance(head.stream, str) else ""
         if head.data is not msgspec.UNSET:
             body = bytes(head.data)
-            inner = self._head(body.decode()) if body[:1] == b"{" else _Head()
+            inner = self._head(body.decode(), text) if body[:1] == b"{" else _Head()
         else:
             body, inner = text.encode(), head
         if inner.e in ("trade", "aggTrade") or _kind_of(stream) in _TRADES or _looks_traded(inner):
             return self._trade(self._strict(body, text), text, received)
         return self._plain(head, inner, stream)
 
-    def _head(self, text: str) -> _Head:
+    def _head(self, text: str, frame: str) -> _Head:
+        """The head of a frame, or of the event inside it; a FrameError has the whole frame's bytes."""
         try:
             return _HEAD.decode(text)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"not a JSON object: {error}", text.encode()) from None
+            raise FrameError(self.name, f"not a JSON object: {error}", frame.encode()) from None
 
     def _read_array(self, text: str) -> Reading:
         try:

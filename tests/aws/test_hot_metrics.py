@@ -11,6 +11,7 @@ from samples_hot import NOON, a_bar, a_snapshot, a_spread
 
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
+from ctc.model import GapLedger, IdSpan, SpaceLedger
 from ctc.ports import MetricStore
 from ctc.settings import Settings
 
@@ -81,3 +82,20 @@ def test_spreads_come_back_in_order(store: MetricStore) -> None:
     store.put([a_snapshot(clock=NOON + timedelta(minutes=80))], [], spreads)
     assert store.spreads("BTC-USDT", NOON) == spreads
     assert store.spreads("BTC-USDT", NOON + timedelta(seconds=31)) == spreads[2:]
+
+
+def a_ledger(received: int, lost: int) -> GapLedger:
+    space = "binance|spot|BTCUSDT|aggTrade"
+    span = IdSpan(space=space, state="lost", first_id=5, last_id=4 + lost, trades=0, started_at=NOON, ended_at=NOON)
+    view = SpaceLedger(first_id=1, last_id=received + lost, newest_us=7, ids={"received": received, "lost": lost}, noted=[span])
+    return GapLedger(spaces={space: view})
+
+
+def test_gap_ledger_only_goes_forward(store: MetricStore) -> None:
+    assert store.ledger("BTC-USDT") is None
+    store.put_ledger("BTC-USDT", a_ledger(100, 3))
+    store.put_ledger("BTC-USDT", a_ledger(90, 9))  # a batch that comes again after a crash
+    assert store.ledger("BTC-USDT") == a_ledger(100, 3)
+    store.put_ledger("BTC-USDT", a_ledger(100, 4))  # nothing new was received, but something was given up
+    assert store.ledger("BTC-USDT") == a_ledger(100, 4)
+    assert store.ledger("ETH-USDT") is None

@@ -12,7 +12,7 @@ from ctc.cli.main import command_line
 from ctc.settings import ROOT, machine
 
 KEPT = Path(__file__).parent / "help"
-COMMANDS = ("sim", "live", "alerts", "query", "gaps", "status", "normalize")
+COMMANDS = ("score", "sim", "live", "alerts", "query", "gaps", "status", "normalize")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # GitHub's runners have Typer colour everything
 
 
@@ -50,7 +50,7 @@ def test_examples_keep_their_lines(name: str, columns: int) -> None:
 
 
 def source(name: str) -> str:
-    folder = ROOT / ("sim/cli.py" if name == "sim" else f"ctc/cli/{'main' if name in ('query', 'status') else name}.py")
+    folder = ROOT / ("sim/cli.py" if name in ("score", "sim") else f"ctc/cli/{'main' if name in ('query', 'status') else name}.py")
     return folder.read_text()
 
 

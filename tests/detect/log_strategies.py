@@ -156,6 +156,7 @@ class Tape:
         last: dict[str, int | None] | None = None,
         down: Iterable[str] = (),
         peg: str | None = None,
+        producer: str = "producer-1",
     ) -> Position:
         """By default both spot venues are connected and name what was written so far."""
         named = {name: self.ids.get(name) for name in ("binance", "coinbase")} if last is None else last
@@ -165,7 +166,7 @@ class Tape:
                 named,
                 down=down,
                 peg=peg,
-                producer="producer-1",
+                producer=producer,
             )
         )
 

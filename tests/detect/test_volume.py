@@ -118,3 +118,19 @@ def test_volume_snapshot_sums_the_clocks_minute_and_the_59_before_it() -> None:
     assert volumes(tape).snapshot.volume_1h["binance"] == 59  # of minutes 2-60; minute 61 has no trade
     tape.trade(61 * 60 + 6, "1", "0.5")
     assert volumes(tape).snapshot.volume_1h["binance"] == Decimal("59.5")
+
+
+def test_minute_is_complete_while_one_of_two_producers_is_connected_all_through_it() -> None:
+    tape = Tape()
+    for second in range(246):
+        tape.trade(second + 0.5, "100", "1")
+        # The first is away in the second minute; the other comes in the middle of the first, and is away in the third.
+        tape.beat(second, producer="one", down=("binance",) if 60 <= second < 65 else ())
+        if second >= 30:
+            tape.beat(second, producer="two", down=("binance",) if 130 <= second < 135 else ())
+    whole = [bar.complete for bar in volumes(tape).bars if bar.exchange == "binance"]
+    assert whole == [True, True, True, True]
+    without_the_second = Tape(log=[(at, line) for at, line in tape.log if getattr(line, "producer", "one") == "one"])
+    assert [bar.complete for bar in volumes(without_the_second).bars if bar.exchange == "binance"] == [True, False, True, True]
+    without_the_first = Tape(log=[(at, line) for at, line in tape.log if getattr(line, "producer", "two") == "two"])
+    assert [bar.complete for bar in volumes(without_the_first).bars if bar.exchange == "binance"] == [False, True, False, True]

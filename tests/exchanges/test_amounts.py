@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ctc.codec import encode_line, read_record
 from ctc.errors import FrameError
 from ctc.exchanges import exchange
-from ctc.model import Reject, Trade
+from ctc.model import EXACT, Reject, Trade
 
 AMOUNTS = st.decimals(min_value=0, max_value=10**21, allow_nan=False, places=None).filter(lambda value: len(value.as_tuple().digits) <= 36)
 READER = exchange("binance")
@@ -55,7 +55,7 @@ def test_reader_and_codec_draw_the_same_line(price: Decimal, quantity: Decimal) 
     except FrameError:
         (sample,) = READER.read(frame("1", "1")).trades
         made = {name: getattr(sample, name) for name in Trade.__struct_fields__}
-        broken = Trade(**{**made, "price": price, "quantity": quantity, "quote_volume": price * quantity})
+        broken = Trade(**{**made, "price": price, "quantity": quantity, "quote_volume": EXACT.multiply(price, quantity)})
         assert isinstance(read_record(encode_line(broken))[0], Reject)
     else:
         assert read_record(encode_line(trade)) == [trade]

@@ -219,3 +219,10 @@ def test_binance_url_and_subscriptions_name_trades_and_tickers() -> None:
     assert binance().single_url("ws://host:1", "BTCUSDT", "trade") == "ws://host:1/ws/btcusdt@trade"
     (frame,) = binance().subscriptions(natives, "aggTrade")
     assert json.loads(frame) == {"method": "SUBSCRIBE", "params": streams, "id": 1}
+
+
+def test_binance_error_keeps_the_envelope_of_a_broken_event() -> None:
+    frame = b'{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","T":1e400}}'
+    with pytest.raises(FrameError) as caught:
+        Binance().read(frame)
+    assert caught.value.raw == frame

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,3 +196,12 @@ def test_deduplicator_decides_the_same_however_the_log_is_cut(lines: list[Trade 
             cut = Deduplicator.load("BTC-USDT", 15, cut.dump())
     assert decided == expected
     assert cut.dump() == whole.dump()
+
+
+def test_natural_holes_are_waited_for_by_nobody_and_an_id_of_them_that_comes_is_new() -> None:
+    mark = msgspec.structs.replace(beat(60, 5).venues[0], holes=((2, 3), (4, 4)))
+    kept = fed(trade(1), trade(5), msgspec.structs.replace(beat(60, 5), venues=(mark,)))
+    assert seconds(kept) == 60
+    assert [(gap.first_id, gap.last_id, gap.natural) for gap in kept.gaps] == [(2, 3, True), (4, 4, True)]
+    assert kept.feed(trade(3))
+    assert not kept.feed(trade(3))

@@ -34,6 +34,6 @@ class Duplicates(Fault):
             return [frame.payload, *again]
 
         ground.sockets.tampers[venue] = tamper
-        yield ground.market_passes(rng.uniform(60, 90))
+        yield ground.market_passes(rng.uniform(20, 30))
         yield lambda: ground.counts[self.name] > before
         del ground.sockets.tampers[venue]

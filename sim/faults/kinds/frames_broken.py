@@ -36,7 +36,7 @@ class FramesBroken(Fault):
 
         before = ground.counts[self.name]
         ground.sockets.tampers[venue] = tamper
-        yield ground.market_passes(rng.uniform(30, 60))
+        yield ground.market_passes(rng.uniform(20, 30))
         yield lambda: ground.counts[self.name] > before
         del ground.sockets.tampers[venue]
 

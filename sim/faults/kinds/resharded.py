@@ -29,11 +29,11 @@ class Resharded(Fault):
         parent, (start, end) = rng.choice(sorted(ranges.items()))
         middle = start + int((end - start) * rng.uniform(0.2, 0.8))
         kinesis.split_shard(StreamName=stream, ShardToSplit=parent, NewStartingHashKey=str(middle))
-        yield ground.market_passes(rng.uniform(20, 60))
+        yield ground.market_passes(rng.uniform(10, 20))
         children = sorted(shard.id for shard in KinesisShards(ground.direct, stream).list() if parent in shard.parents)
         other = next((name for name, (first, last) in ranges.items() if name != parent and (first == end + 1 or last == start - 1)), None)
         if other is not None:
             pair = (children[1], other) if ranges[other][0] == end + 1 else (other, children[0])
             kinesis.merge_shards(StreamName=stream, ShardToMerge=pair[0], AdjacentShardToMerge=pair[1])
         ground.counts[self.name] += 1
-        yield ground.market_passes(10)
+        yield ground.market_passes(5)

@@ -1,0 +1,159 @@
+"""The detectors once more, in batch, over what the lake kept of the log: `raw_trades` and `heartbeats` in log order.
+
+The lines of a symbol are sorted by (shard, sequence number, position) and run through the very fold that the stream runs, so a
+batch over a whole session says exactly what the session said (docs/FOLDS.md). A part of a session is warmed up before it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.codec import Line
+from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
+from ctc.errors import LakeError
+from ctc.model import Alert, Bar, Heartbeat, Position, Spread, Trade, VenueMark
+from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.settings import Settings
+from ctc.spark.session import CATALOG
+
+Order = Literal["log"]
+WARM_UP = timedelta(minutes=65)  # an hour of bars, their lateness, and the first minute, which is not whole
+CLOSING = timedelta(minutes=2)  # of heartbeats after the last window: past its lateness and a hole's patience
+FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
+OUTCOMES = "symbol string, outcomes binary"
+PLACE = ("shard", "sequence_number", "position")
+# What a fold reads of a trade; the rest stays where it is.
+READ = (
+    "exchange", "market", "symbol", "native_symbol", "quote_currency", "kind", "trade_id",
+    "price", "quantity", "quote_volume", "side", "timestamp",
+)  # fmt: skip
+BEAT = ("timestamp", "producer", "venues", "peg", "final")
+_VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(Outcomes).decode
+Batches = Iterable[pa.RecordBatch]
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the lake: symbols (empty: the session's), findings of windows and events in [since, until), tables as of a moment.
+
+    Robust alerts shortly after `since` can differ from a whole run's where a cooldown began before the warm-up did.
+    """
+
+    symbols: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    as_of: datetime | None = None
+    order: Order = "log"
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a finding of this moment is asked for."""
+        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+
+
+def outcomes_of(spark: SparkSession, settings: Settings, span: Span, detectors: frozenset[str] = ALL_DETECTORS) -> DataFrame:
+    """Rows of `OUTCOMES`: what the folds said, piece by piece. Raises LakeError for tables that can't be read as asked."""
+    lines = _trades(spark, settings, span).unionByName(_heartbeats(spark, settings, span), allowMissingColumns=True)
+    # A sequence number has up to 56 digits: as text, the longer one is the larger.
+    order: list[Column | str] = ["symbol", "shard", F.length("sequence_number"), "sequence_number", "position"]
+    return lines.repartition("symbol").sortWithinPartitions(*order).mapInArrow(folder(settings, detectors), OUTCOMES)
+
+
+def rows_of(outcomes: DataFrame, table: Table, span: Span) -> DataFrame:
+    """The rows of one of `FOUND` in these outcomes."""
+    columns = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
+    return outcomes.select("outcomes").mapInArrow(finder(table, span), columns)
+
+
+def _trades(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
+    found = _read(spark, settings, RAW_TRADES, span)
+    return found.select("symbol", *PLACE, F.struct(*READ).alias("trade"))
+
+
+def _heartbeats(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
+    found = _read(spark, settings, HEARTBEATS, span)
+    return found.select("symbol", *PLACE, F.struct(*BEAT).alias("beat"))
+
+
+def _read(spark: SparkSession, settings: Settings, table: Table, span: Span) -> DataFrame:
+    name = f"{CATALOG}.{settings.lake.database}.{table.name}"
+    moment = "" if span.as_of is None else span.as_of.isoformat()
+    try:
+        rows = spark.sql(f"select * from {name}" + (f" timestamp as of '{moment}'" if moment else ""))  # noqa: S608 - our own names
+    except PySparkException as error:
+        when = f" as of {moment}" if moment else ""
+        raise LakeError(f"{table.name} can't be read{when}: {str(error).splitlines()[0]}; name another state folder or moment") from error
+    rows = rows.where(F.col("symbol").isin(*(span.symbols or settings.session.symbols)))
+    if span.since is not None:
+        rows = rows.where(F.col("timestamp") >= F.lit(span.since - WARM_UP))
+    if span.until is not None:
+        rows = rows.where(F.col("timestamp") < F.lit(span.until + CLOSING))
+    return rows
+
+
+def folder(settings: Settings, detectors: frozenset[str]) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+    """A function from sorted lines (symbol, place, trade or beat) to rows of `OUTCOMES`; holds one batch and one fold at a time."""
+    return partial(_fold, settings, detectors)  # a task gets it by name: a nested function would drag this module's decoders along
+
+
+def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> Iterator[pa.RecordBatch]:
+    fold: SymbolFold | None = None
+    current = ""
+    for batch in batches:
+        for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
+            if fold is None or symbol != current:
+                fold, current = SymbolFold(symbol, settings, detectors), symbol
+            said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), _line(row)) for row in rows])
+            yield pa.RecordBatch.from_pydict({"symbol": [symbol], "outcomes": [_ENCODE(said)]})
+
+
+def _line(row: dict[str, Any]) -> Line:
+    trade = row["trade"]
+    if trade is not None:
+        return Trade(event_id="", ingestion_timestamp=trade["timestamp"], raw_event_payload="", **trade)
+    beat = row["beat"]
+    return Heartbeat(
+        heartbeat=beat["timestamp"],
+        symbol=row["symbol"],
+        producer=beat["producer"],
+        venues=_VENUES.decode(beat["venues"]),
+        peg=beat["peg"],
+        final=beat["final"],
+    )
+
+
+def finder(table: Table, span: Span) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+    """A function from packed outcomes to the table's rows that the span asks for; of alerts the final ones, as in the lake."""
+    return partial(_find, table, span)
+
+
+def _find(table: Table, span: Span, batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for blob in batch.column(0):
+            yield from _columns(table, _DECODE(blob.as_buffer()), span).to_batches()
+
+
+def _columns(table: Table, outcomes: Outcomes, span: Span) -> pa.Table:
+    if table.name == ANOMALIES.name:
+        return rows_of_alerts(alert for alert in outcomes.alerts if alert.final and span.holds(_moment(alert)))
+    if table.name == VOLUME_AGGREGATES.name:
+        return rows_of_bars(bar for bar in outcomes.bars if span.holds(_moment(bar)))
+    return rows_of_spreads(spread for spread in outcomes.spreads if span.holds(_moment(spread)))
+
+
+def _moment(found: Alert | Bar | Spread) -> datetime:
+    """Where in time a finding belongs: its window's start, else its event."""
+    if found.window_start is None:
+        return found.event_time
+    return found.window_start

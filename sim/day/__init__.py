@@ -1,0 +1,1 @@
+"""`ctc score`: simulated days through the platform's readers, codec and folds, without Spark and the emulator, and scored."""

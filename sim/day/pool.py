@@ -1,0 +1,81 @@
+"""Jobs in processes of their own, a few at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing.queues import Queue
+from queue import Empty
+
+from ctc.settings import Settings
+from sim.day.symbol import Job, SymbolRun, run_symbol
+
+LOOK_S = 0.2
+_told: Queue[int] | None = None  # of a worker process: minutes that it has done
+
+
+def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable[[int], None]) -> list[SymbolRun]:
+    """All jobs, `jobs` at a time, each in a process that has little else in its memory; in the order given."""
+    if jobs == 1:
+        return [run_symbol(job, settings, tell) for job in chosen]
+    context = multiprocessing.get_context("spawn")
+    told: Queue[int] = context.Queue()
+    with _interrupts_held():
+        # A process that ends with its job gives back its memory, and its peak is that job's.
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
+        futures = [pool.submit(_work, job, settings) for job in chosen]
+    try:
+        _watch(futures, told, tell)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            worker.terminate()  # a job takes a minute: nobody who has pressed Ctrl-C waits for it
+        raise
+    finally:
+        pool.shutdown()
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block; processes and threads that begin in it, and theirs, never see it.
+
+    A terminal sends it to the whole group: a worker that it met would say so with a traceback. The parent ends the workers.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(told: Queue[int]) -> None:
+    global _told
+    _told = told
+
+
+def _work(job: Job, settings: Settings) -> SymbolRun:
+    assert _told is not None, "the pool's initializer has run"
+    return run_symbol(job, settings, _told.put)
+
+
+def _watch(futures: Sequence[Future[SymbolRun]], told: Queue[int], tell: Callable[[int], None]) -> None:
+    """Pass on what the workers tell until all have ended, or one has failed."""
+    left = set(futures)
+    while left:
+        done, left = wait(left, LOOK_S, FIRST_COMPLETED)
+        for future in done:
+            future.result()
+        for minutes in _waiting(told):
+            tell(minutes)
+
+
+def _waiting(told: Queue[int]) -> Iterator[int]:
+    while True:
+        try:
+            yield told.get_nowait()
+        except Empty:
+            return

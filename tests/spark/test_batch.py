@@ -1,0 +1,143 @@
+"""The batch side without a JVM: sorted lines as Arrow batches, cut anywhere, give what the reference gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, logs, small_settings
+from pyspark import cloudpickle
+
+from ctc.arrow import arrow_schema
+from ctc.codec import Line
+from ctc.detect import ALL_DETECTORS
+from ctc.model import Heartbeat, Position, Trade, from_us
+from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.spark.batch import BEAT, READ, WARM_UP, Span, finder, folder
+from sim.compare import compare_lake, compare_rows, newest
+from sim.reference import Result, reference
+
+SMALL = small_settings()
+
+
+def struct_of(table: Table, names: tuple[str, ...]) -> pa.StructType:
+    schema = arrow_schema(table)
+    return pa.struct([pa.field(name, schema.field(name).type) for name in names])
+
+
+LINES = pa.schema(
+    [
+        pa.field("symbol", pa.string()),
+        pa.field("shard", pa.string()),
+        pa.field("sequence_number", pa.string()),
+        pa.field("position", pa.int32()),
+        pa.field("trade", struct_of(RAW_TRADES, READ)),
+        pa.field("beat", struct_of(HEARTBEATS, BEAT)),
+    ]
+)
+
+
+def row(symbol: str, place: Position, line: Line) -> dict[str, Any]:
+    found: dict[str, Any] = {"symbol": symbol, "shard": place.shard, "sequence_number": str(place.sequence_number), "position": place.line}
+    if isinstance(line, Trade):
+        return {**found, "trade": {name: getattr(line, name) for name in READ}}
+    assert isinstance(line, Heartbeat)
+    venues = msgspec.json.encode(line.venues).decode()
+    beat = {"timestamp": line.heartbeat, "producer": line.producer, "venues": venues, "peg": line.peg, "final": line.final}
+    return {**found, "beat": beat}
+
+
+def unique(log: Log) -> Log:
+    """What the lake keeps of a log: each dense id once, no rejects."""
+    seen: set[tuple[str, int]] = set()
+    kept = []
+    for place, line in sorted(log, key=lambda entry: entry[0]):
+        if isinstance(line, Trade):
+            if line.market == "spot" and (line.space, line.trade_id) in seen:
+                continue
+            seen.add((line.space, line.trade_id))
+        if isinstance(line, Trade | Heartbeat):
+            kept.append((place, line))
+    return kept
+
+
+def batches(rows: list[dict[str, Any]], rng: random.Random) -> Iterator[pa.RecordBatch]:
+    while rows:
+        size = rng.choice([1, 3, 20, 500])
+        yield pa.RecordBatch.from_pylist(rows[:size], schema=LINES)
+        rows = rows[size:]
+
+
+def found_in(rows: list[dict[str, Any]], table: Table, span: Span, seed: int = 0) -> list[dict[str, Any]]:
+    outcomes = folder(SMALL, ALL_DETECTORS)(batches(rows, random.Random(seed)))
+    packed = [batch.select(["outcomes"]) for batch in outcomes]
+    return [each for batch in finder(table, span)(packed) for each in batch.to_pylist()]
+
+
+def differences(rows: list[dict[str, Any]], results: list[Result], span: Span, seed: int) -> list[str]:
+    """What is not exactly the references' in the three tables."""
+    wanted = newest(alert for result in results for alert in result.alerts if alert.final)
+    bars = [msgspec.structs.asdict(bar) for result in results for bar in result.bars]
+    spreads = [msgspec.structs.asdict(spread) for result in results for spread in result.spreads]
+    checks = (
+        compare_lake(wanted, found_in(rows, ANOMALIES, span, seed)),
+        compare_rows("bars", ("exchange", "symbol", "window_start"), bars, found_in(rows, VOLUME_AGGREGATES, span, seed)),
+        compare_rows("spreads", ("symbol", "window_start"), spreads, found_in(rows, SPREADS, span, seed)),
+    )
+    return [line for check in checks for line in check.sentences()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs(max_minutes=10), st.integers(0, 1_000))
+def test_batch_says_what_the_reference_says_wherever_spark_cuts(log: Log, seed: int) -> None:
+    kept = unique(log)
+    rows = [row(SYMBOL, *entry) for entry in kept] + [row("ETH-USDT", *entry) for entry in kept]
+    results = [reference(kept, symbol, SMALL) for symbol in (SYMBOL, "ETH-USDT")]
+    assert differences(rows, results, Span(), seed) == []
+
+
+def test_batch_begins_a_new_fold_for_each_symbol() -> None:
+    tape = Tape()
+    tape.trade(1, "100", "20")
+    rows = [row(symbol, *tape.log[0]) for symbol in (SYMBOL, "ETH-USDT", "SOL-USDT")]
+    assert [each["symbol"] for each in found_in(rows, ANOMALIES, Span())] == [SYMBOL, "ETH-USDT", "SOL-USDT"]
+
+
+def test_batch_of_a_part_says_what_the_whole_says_there() -> None:
+    """Warmed up for 65 minutes, a part has the same bars, baselines and scores as the whole."""
+    noise, tape = random.Random(5), Tape()
+    for second in range(0, 200 * 60, 5):
+        for exchange in ("binance", "coinbase"):
+            tape.trade(second + noise.random(), str(noise.randrange(9_900, 10_100) / 100), str(noise.randrange(1, 500) / 100), exchange)
+        tape.beat(second + 5, peg="1.0001")
+    rows = [row(SYMBOL, *entry) for entry in tape.log]
+    since, until = from_us(T0 + 120 * MINUTE), from_us(T0 + 150 * MINUTE)
+    span = Span(since=since, until=until)
+    begin, end = since - WARM_UP, until + timedelta(minutes=2)
+    part = [each for each in rows if begin <= (each.get("trade") or each["beat"])["timestamp"] < end]
+    assert len(part) < len(rows) / 1.8
+    for table, time in ((ANOMALIES, "window_start"), (VOLUME_AGGREGATES, "window_start"), (SPREADS, "window_start")):
+        whole = [each for each in found_in(rows, table, Span()) if since <= (each[time] or each["timestamp"]) < until]
+        assert found_in(part, table, span, 9) == whole
+        assert whole, table.name
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_batch_span_holds_its_start_and_not_its_end(minutes: int) -> None:
+    moment = from_us(T0)
+    span = Span(since=moment, until=moment + timedelta(minutes=minutes))
+    assert span.holds(moment) is (minutes > 0)
+    assert not span.holds(moment + timedelta(minutes=minutes))
+    assert not span.holds(moment - timedelta(microseconds=1))
+
+
+def test_batch_functions_reach_a_task_by_name() -> None:
+    for function in (folder(SMALL, ALL_DETECTORS), finder(ANOMALIES, Span())):
+        assert len(cloudpickle.dumps(function)) < 10_000
