@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check bench format lock clean clean-all
+.PHONY: help setup sim live test check bench faults soak format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -37,6 +37,12 @@ check: setup ## The quick part: format, lint, types, import rules, unit tests
 
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python scripts/bench.py $(ARGS)
+
+faults: setup ## Strike 20 seeds' sessions with every fault, and write the matrix into docs/FAULTS.md (hours; ARGS="--seeds 1")
+	$(BIN)/python -m sim.faults --write $(ARGS)
+
+soak: setup ## 30 minutes at 5,000 trades/s with a fault each minute; writes docs/FAULTS.md (ARGS="--minutes 3")
+	$(BIN)/python -m sim.faults.soak --write $(ARGS)
 
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

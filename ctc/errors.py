@@ -11,6 +11,7 @@
     │   ├── Throttled          slow down; carries retry_after
     │   ├── PartialWrite       some entries were refused; carries their indexes
     │   └── DataLoss           the stream no longer holds what was asked for
+    ├── EngineLost             Spark's JVM has ended under its driver; exit code 3: worth another start
     ├── StoreError             DynamoDB or S3
     └── LakeError              the Iceberg catalog or a table
 
@@ -82,6 +83,12 @@ class PartialWrite(StreamError):
 
 class DataLoss(StreamError):
     """Records between the checkpoint and the stream's oldest are gone; the message names them."""
+
+
+class EngineLost(CtcError):
+    """Spark's JVM has ended under its driver; a new driver goes on from the checkpoints."""
+
+    exit_code = 3
 
 
 class StoreError(CtcError):

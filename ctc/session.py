@@ -6,6 +6,8 @@ One state folder holds all that a session is: settings, the emulator's data, che
 from __future__ import annotations
 
 import shutil
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from ctc.settings import ROOT, Settings, load_state, save_state
 from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
+RESTARTS_WITHIN_S = 300.0
 PRODUCER = "producer"
 OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
 OWNED_PATTERNS = ("tape*", "*.resume.json")
@@ -44,7 +47,7 @@ class Session:
         self._emulator: Service | None = None
         self._programs: dict[str, Program] = {}
         self._children: dict[str, Child] = {}
-        self._restarts: dict[str, int] = {}
+        self._restarts: dict[str, deque[float]] = {}
 
     def prepare(self) -> None:
         """Start the emulator and create what the session needs in it."""
@@ -65,6 +68,25 @@ class Session:
         """Whether every producer has come to its end."""
         return all(child.poll() == 0 for name, child in self._children.items() if name.startswith(PRODUCER))
 
+    def pid(self, name: str) -> int:
+        """The process id that a program runs under now."""
+        return self._children[name].pid
+
+    @property
+    def emulator_pid(self) -> int | None:
+        """The process id of the emulator; None where there is none, or it is stopped."""
+        return getattr(self._emulator, "pid", None)
+
+    def stop_emulator(self) -> None:
+        """Stop the emulator in order while the session goes on: its processes wait for it, and `keep_up` does not take it for dead."""
+        assert self._emulator is not None, "the profile names an emulator"
+        self._emulator.stop()
+
+    def start_emulator(self) -> None:
+        """Start it again with all that it held."""
+        assert self._emulator is not None, "the profile names an emulator"
+        self._emulator.start()
+
     def keep_up(self) -> None:
         """Start again what died. Raises SessionError, with its last words, when it dies again and again, or is the emulator."""
         if self._emulator is not None:
@@ -73,12 +95,19 @@ class Session:
             code = child.poll()
             if code is None or (code == 0 and self._programs[name].ends):
                 continue
-            self._restarts[name] = count = self._restarts.get(name, 0) + 1
-            if count > MAX_RESTARTS or code in (1, 2):
+            if code in (1, 2) or self._too_often(name):
                 raise SessionError(f"{name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
             self.say(f"{name} ended with exit code {code}: starting it again")
             program = self._programs[name]
             self._children[name] = spawn(name, program.again or program.command, self.state)
+
+    def _too_often(self, name: str) -> bool:
+        """Note a death; True for one more than `MAX_RESTARTS` within `RESTARTS_WITHIN_S`: a session of weeks may see more in all."""
+        now = time.monotonic()
+        deaths = self._restarts.setdefault(name, deque(maxlen=MAX_RESTARTS))
+        often = len(deaths) == MAX_RESTARTS and now - deaths[0] < RESTARTS_WITHIN_S
+        deaths.append(now)
+        return often
 
     def stop(self) -> None:
         """Stop everything in the order of the data, so that what one holds reaches the next, the emulator last: it keeps the state."""

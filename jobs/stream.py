@@ -22,7 +22,7 @@ from ctc.spark.session import build_session
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGTERM; 0 when it was told to stop, 1 with one sentence when a query could not be kept up."""
+    """Run until SIGTERM; 0 when it was told to stop, else one sentence and 1, or 3 where another start would do (the JVM has ended)."""
     parser = argparse.ArgumentParser(prog="jobs.stream", description=__doc__)
     parser.add_argument("--queries", default="lake,detect", help="which queries this process runs (default: both)")
     parser.add_argument("--detectors", default=",".join(sorted(ALL_DETECTORS)), help="which detectors `detect` hosts (default: all)")

@@ -42,7 +42,12 @@ def main(folder: Path) -> None:
         if not marker.exists() and any(any((folder / name).iterdir()) for name in ("state", "s3")):
             sys.exit(UNCLEAN)
         from ministack.app import main as serve  # here, because it sets up logging, which must come before the watch
+        from ministack.services import kinesis
 
+        sys.path.append(str(Path(__file__).resolve().parent.parent))  # this Python has not got the project installed
+        from sim.ministack_shards import keep_closed_shards
+
+        keep_closed_shards(kinesis)
         watch = StateWatch()
         logging.getLogger().addHandler(watch)
         sys.argv = ["ministack"]

@@ -64,7 +64,7 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
             hot,
             rows,
             compare_trades(sent, lake_trades(lake)),
-            _windows(lake, results),
+            windows(lake, results),
         )
         return SessionReport(
             session=plan.name if plan is not None else "replay",
@@ -131,7 +131,7 @@ def all_alerts(settings: Settings) -> Iterator[Alert]:
     yield from DynamoAlerts(settings).page(now=now, type=None, symbol=None, since=EPOCH, limit=10_000_000).alerts
 
 
-def _windows(lake: LakeReader, results: Mapping[str, Result]) -> list[Equality]:
+def windows(lake: LakeReader, results: Mapping[str, Result]) -> list[Equality]:
     """Bars and spreads of the lake against the reference's, field for field."""
     bars = [msgspec.structs.asdict(bar) for result in results.values() for bar in result.bars]
     spreads = [msgspec.structs.asdict(spread) for result in results.values() for spread in result.spreads]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def run(
         screen.say("waiting for the first trades")
         if not exit:
             go_on(running, screen)
-        elif watch(running, screen, until=_Done(running, screen)):
+        elif watch(running, screen, until=Done(running, screen.say)):
             screen.say("comparing with the reference")
             found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replay)
     if exit:
@@ -104,11 +105,11 @@ def _programs(plan: Plan | None, replay: list[Path], speed: str, resume: bool, p
     return [market, *platform_programs(until, producers)]
 
 
-class _Done:
+class Done:
     """True once the producer has ended and both queries have taken in every symbol's last heartbeat."""
 
-    def __init__(self, session: Session, screen: Screen) -> None:
-        self._session, self._screen = session, screen
+    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
+        self._session, self._say = session, say
         self._seen: Any = None
         self._since = time.monotonic()
 
@@ -123,7 +124,7 @@ class _Done:
         if found != self._seen:
             self._seen, self._since = found, time.monotonic()
             left = {name: sorted(wanted - symbols) for name, symbols in found.items() if wanted - symbols}
-            self._screen.say("all trades sent; waiting for " + "; ".join(f"{name}: {', '.join(names)}" for name, names in left.items()))
+            self._say("all trades sent; waiting for " + "; ".join(f"{name}: {', '.join(names)}" for name, names in left.items()))
         if time.monotonic() - self._since > SILENCE_S:
             raise CtcError(
                 f"nothing moved for {SILENCE_S:.0f} s: {trouble(self._session.state) or 'see the logs in ' + str(self._session.state)}"

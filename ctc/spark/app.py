@@ -14,15 +14,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import msgspec
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ctc import status
-from ctc.errors import DataLoss, StreamError
+from ctc.errors import DataLoss, EngineLost, StreamError
 from ctc.settings import Settings
 from ctc.spark.source import KinesisDataSource
 
@@ -31,6 +34,7 @@ log = logging.getLogger("ctc.spark")
 MAX_FAILURES = 8
 STOP_S = 20.0
 STAGGER_S = 15.0
+ENDING_S = 5.0  # a JVM that does not answer any more may take to end
 Sink = Callable[[DataFrame, int], None]
 
 
@@ -91,8 +95,12 @@ class StreamingApp:
             if waiting and (time.monotonic() >= next_at or set(self._running) <= set(self._reports)):
                 next_at = time.monotonic() + STAGGER_S
                 self._start(waiting.pop(0))
-            for name in list(self._running):
-                self._keep_up(name)
+            try:
+                for name in list(self._running):
+                    self._keep_up(name)
+            except (Py4JError, ConnectionError) as error:
+                _refuse_lost_engine(error)
+                raise
         for query in self._running.values():
             self._stop_between_batches(query)
 
@@ -149,6 +157,20 @@ class StreamingApp:
                 **self._reports.get(name, {}),
             },
         )
+
+
+def _refuse_lost_engine(error: Exception) -> None:
+    """Raise EngineLost when there is no JVM any more behind a call that failed."""
+    process = getattr(SparkContext._gateway, "proc", None)
+    if process is None:
+        return
+    try:
+        code = process.wait(ENDING_S)
+    except TimeoutExpired:
+        return
+    raise EngineLost(
+        f"Spark's JVM ended with exit status {code} while its queries ran: start again, they go on from their checkpoints"
+    ) from error
 
 
 def _why(query: StreamingQuery) -> str:

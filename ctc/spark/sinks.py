@@ -133,16 +133,19 @@ class LakeSink:
         )
 
     def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
-        if run not in self._known:
+        known = self._known.pop(run, None)  # forgotten until the commit is through: one without an answer may have taken place
+        if known is None:
             found = self._appender.last_batch(RAW_TRADES.name, "lake", run)
-            self._known[run] = -1 if found is None else found
-        if batch_id <= self._known[run]:
-            return
+            known = -1 if found is None else found
+        if batch_id > known:
+            self._commit(trades, run, batch_id)
+        self._known[run] = max(batch_id, known)
+
+    def _commit(self, trades: DataFrame, run: str, batch_id: int) -> None:
         writer = trades.writeTo(self._table)
         for name, value in ((QUERY_PROPERTY, "lake"), (RUN_PROPERTY, run), (BATCH_PROPERTY, str(batch_id))):
             writer = writer.option(f"snapshot-property.{name}", value)
         writer.append()
-        self._known[run] = batch_id
 
 
 class DetectSink:

@@ -1,4 +1,4 @@
-"""`python -m sim.exchange [--resume]`: both exchanges of the session named by the environment, until SIGTERM."""
+"""`python -m sim.exchange [--resume] [--rest-only]`: both exchanges of the session named by the environment, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from sim.exchange.venues import Binance, Coinbase
 from sim.plan import load_plan
 
 
-def build(engine: Engine, settings: Settings) -> dict[Venue, set[int]]:
-    """The plan's venues, with the ports their settings name (REST may have one of its own)."""
+def build(engine: Engine, settings: Settings, rest_only: bool = False) -> dict[Venue, set[int]]:
+    """The plan's venues, with the ports their settings name (REST may have one of its own).
+
+    `rest_only` leaves the sockets' ports to something that relays to REST's: sockets are served on that as well.
+    """
     found: dict[Venue, set[int]] = {}
     for name in engine.plan.kinds:
         listings = [item for item in engine.listings.values() if item.exchange == name]
         venue: Venue = Binance(listings, engine) if name == "binance" else Coinbase(listings, engine)
-        found[venue] = {_port(name, url) for url in (settings.exchanges[name].ws, settings.exchanges[name].rest)}
+        own = settings.exchanges[name]
+        found[venue] = {_port(name, url) for url in ((own.rest,) if rest_only else (own.ws, own.rest))}
     engine.venues = list(found)
     return found
 
@@ -37,13 +41,13 @@ def _port(name: str, url: str) -> int:
     return parts.port
 
 
-async def run(state: Path, resume: bool) -> None:
+async def run(state: Path, resume: bool, rest_only: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; what was handed out is saved."""
     engine = Engine(load_plan(state), state, resume=resume)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    servers = [await venue.start(port) for venue, ports in build(engine, load_state(state)).items() for port in sorted(ports)]
+    servers = [await venue.start(port) for venue, ports in build(engine, load_state(state), rest_only).items() for port in sorted(ports)]
     tasks = [asyncio.create_task(each) for each in (engine.run(), engine.keep(), stopped.wait())]
     try:
         await _until_stopped(tasks)
@@ -70,9 +74,10 @@ def main() -> int:
     """Exit code 0 after SIGTERM, else the error's."""
     parser = argparse.ArgumentParser(prog="sim.exchange", description=__doc__)
     parser.add_argument("--resume", action="store_true", help="go on where this session's market stood")
+    parser.add_argument("--rest-only", action="store_true", help="listen on the ports of `rest` alone: something else has those of `ws`")
     options = parser.parse_args()
     try:
-        asyncio.run(run(session_state(), options.resume))
+        asyncio.run(run(session_state(), options.resume, options.rest_only))
     except CtcError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -1,0 +1,1 @@
+"""The faults, one module each: a new one is a new file here."""

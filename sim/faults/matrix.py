@@ -1,0 +1,82 @@
+"""The fault matrix: what was struck, what had to be there, what was found, and how long until all was as before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from sim.faults.facts import Difference
+
+HEAD = (
+    "fault",
+    "disturbs",
+    "seeds",
+    "times",
+    "rows expected",
+    "rows found",
+    "alerts expected",
+    "alerts found",
+    "recovery s",
+    "differences",
+)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault in one session. `injected` counts strikes of whatever the fault counts (calls, frames, processes).
+
+    Rows are those of `raw_trades`, alerts those of DynamoDB; `differences` are of all compared stores, in sentences.
+    """
+
+    fault: str
+    part: str
+    what: str
+    seed: int
+    beside: list[str]  # the other faults of the session
+    injected: int
+    strikes: int
+    rows_expected: int
+    rows_found: int
+    alerts_expected: int
+    alerts_found: int
+    recovery_s: list[float]
+    stores: list[Difference]
+    differences: list[str]
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
+    """The matrix's rows: one a fault, over all its seeds."""
+    names = dict.fromkeys(verdict.fault for verdict in sorted(verdicts, key=lambda each: (each.part, each.fault)))
+    return [_row([verdict for verdict in verdicts if verdict.fault == name]) for name in names]
+
+
+def _row(own: Sequence[Verdict]) -> tuple[str, ...]:
+    times = sorted(each for verdict in own for each in verdict.recovery_s)
+    recovery = f"{median(times):.1f} (most {times[-1]:.1f})" if times else "-"
+    sums = (sum(getattr(each, name) for each in own) for name in ("rows_expected", "rows_found", "alerts_expected", "alerts_found"))
+    wrong = sum(not each.ok for each in own)
+    return (
+        own[0].fault,
+        own[0].part,
+        str(len({each.seed for each in own})),
+        f"{sum(each.injected for each in own):,}",
+        *(f"{each:,}" for each in sums),
+        recovery,
+        "none" if not wrong else f"in {wrong} of {len(own)} sessions",
+    )
+
+
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """The matrix, and what each fault does."""
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * 2 + "---:|" * 7 + "---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(verdicts)]
+    told = {verdict.fault: verdict.what for verdict in verdicts}
+    lines += ["", *(f"- `{name}`: {what}." for name, what in sorted(told.items()))]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,53 @@
+"""A disk of a few megabytes that can be filled: a tmpfs in a mount namespace of this process and its children.
+
+It needs the right to mount (root, as in CI's containers with CAP_SYS_ADMIN); `available` says whether there is that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+CLONE_NEWNS = 0x00020000
+_FILLER = "filler"
+
+
+@cache
+def available() -> bool:
+    """Whether this process may mount. Gives it (once) a mount namespace of its own: nothing of this is seen outside."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
+        return False
+    return subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, check=False).returncode == 0
+
+
+def mount(folder: Path, megabytes: int) -> None:
+    """Put a disk of that size under the folder. Raises CalledProcessError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True, capture_output=True)
+
+
+def unmount(folder: Path) -> None:
+    """Take it away, with what is on it."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
+
+
+def fill(folder: Path) -> int:
+    """Write until the disk has no byte left; how many it took."""
+    written = 0
+    with (folder / _FILLER).open("wb", buffering=0) as out:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    written += out.write(b"\0" * size)
+            except OSError:
+                continue
+    return written
+
+
+def free(folder: Path) -> None:
+    """Give the room back."""
+    (folder / _FILLER).unlink()

@@ -1,0 +1,63 @@
+"""One seed of every fault: sessions that are disturbed, against an undisturbed one of the same seed. `make faults` runs twenty.
+
+Faults that need a session of their own and strike before the stream go without Spark here, to save minutes; `make faults` runs
+all of them whole.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+import pytest
+
+from sim.faults.campaign import groups, judged
+from sim.faults.facts import Facts, compare
+from sim.faults.registry import known
+from sim.faults.session import Outcome, Shape, run_session
+
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+SEED = 1
+WHOLE, QUICK = Shape(), Shape(whole=False)
+GROUPS = groups(list(known().values()))
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+@cache
+def undisturbed(shape: Shape) -> Outcome:
+    return run_session(SEED, [], shape, say)
+
+
+def plain(shape: Shape) -> Facts:
+    found = undisturbed(shape)
+    assert not found.wrong
+    assert found.facts is not None
+    return found.facts
+
+
+def test_undisturbed_session_has_what_a_disturbed_one_could_lose() -> None:
+    facts = plain(WHOLE)
+    assert facts.count("raw_trades") > 5_000
+    rules = {row["rule"] for row in facts.tables["DynamoDB alerts"].rows}
+    assert {"volume.z", "whale.single", "whale.split", "spread.raw"} <= rules
+    assert facts.count("volume_aggregates") > 50
+    assert facts.count("spreads") > 50
+    assert not facts.letters
+
+
+def test_log_without_spark_comes_to_what_the_session_with_spark_holds() -> None:
+    assert not [line for each in compare(plain(QUICK), plain(WHOLE)) for line in each.first]
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)), ids=[",".join(kind.name for kind in group) for group in GROUPS])
+def test_disturbed_session_ends_as_the_undisturbed_one(group: int) -> None:
+    alone = all(kind.group == "alone" and not kind.behind_stream for kind in GROUPS[group])
+    shape = QUICK if alone else WHOLE
+    verdicts = list(judged(plain(shape), SEED, GROUPS[group], shape, say))
+    assert {verdict.fault for verdict in verdicts} == {kind.name for kind in GROUPS[group]}
+    for verdict in verdicts:
+        assert verdict.injected > 0, verdict.fault
+        assert not verdict.differences, f"{verdict.fault}: " + "\n".join(verdict.differences)
