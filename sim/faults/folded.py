@@ -17,9 +17,10 @@ from ctc.aws.shards import Entry
 from ctc.codec import read_record
 from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
 from ctc.model import Alert, Position
+from ctc.quality.letters import Refused
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
-from ctc.spark.lake import LakeFold, Refused, from_ipc
+from ctc.spark.lake import LakeFold, from_ipc
 from sim.compare import compare_hot, newest
 from sim.faults.facts import Facts, Table, plain
 from sim.reference import reference
