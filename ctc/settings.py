@@ -53,11 +53,10 @@ class AwsSettings(_Section, frozen=True):
 
 
 class StreamSettings(_Section, frozen=True):
-    source: Literal["kinesis", "kafka"]
+    source: Literal["kinesis"]
     trades: str
     dead_letters: str
     shards: Natural
-    kafka_servers: str
 
 
 class LakeSettings(_Section, frozen=True):
