@@ -54,6 +54,7 @@ class Channel:
         self._size = size
         self._arrived = arrived
         self._freed = asyncio.Event()
+        self._resumes = False
 
     @property
     def full(self) -> bool:
@@ -68,10 +69,17 @@ class Channel:
         if time_us is not None and time_us > self.mark:
             self.mark = time_us
         self.items.append((self.mark, item))
+        if self._resumes and time_us is not None:
+            self.change(True)
         self._arrived.set()
+
+    def up_from_next(self) -> None:
+        """Count as connected again behind the next frame that has a time: what is missing ends there."""
+        self._resumes = True
 
     def change(self, up: bool, trouble: str = "") -> None:
         """Append a change of the connection; never waits."""
+        self._resumes = False
         self.up = up
         self.trouble = trouble
         self.state = "connected" if up else "disconnected"

@@ -85,7 +85,11 @@ class Healing:
         for native, last in _named(reading):
             first = self.following.get(native, last + 1)
             if first <= last:
-                await self._put(native, await self._client.fill(native, first, last))
+                filled = await self._client.fill(native, first, last)
+                whole = not self._tell([(native, filled)])
+                await self._put(native, filled)
+                if not whole:
+                    self._channel.up_from_next()
                 self.following[native] = max(self.following[native], last + 1)
         self.follows(reading)
 
@@ -102,20 +106,24 @@ class Healing:
         try:
             reached = await self._client.now()  # before the pages: up to here they are complete
         except ExchangeError as error:
-            self._broken(str(error))
+            self._channel.change(False, f"not filled: {error}")
             self._channel.healed()
+            self._channel.up_from_next()
             return
         natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
         found = await asyncio.gather(*(self._missed(native) for native in natives))
+        whole = not self._tell(zip(natives, found, strict=True))
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp < reached:  # later pages show more than earlier ones: what is newer comes by the socket, in its order
                 await self._put_trade(trade)
         for native, filled in zip(natives, found, strict=True):
             self._note(native, filled)
-        if not any(filled.trouble for filled in found):
+        if whole:
             await self._channel.put(Reading(kind="caughtUp", event_time=reached), to_us(reached))
             self.since = None
         self._channel.healed()
+        if not whole:
+            self._channel.up_from_next()
 
     async def check(self, until: datetime) -> None:
         """Put what a frame that could not be read may have held, up to a time; within reason: ids tell as well, but later."""
@@ -162,17 +170,17 @@ class Healing:
     def _note(self, native: str, filled: Filled) -> None:
         if filled.holes:
             self._channel.note(IdHoles(native, tuple(filled.holes)))
-        if filled.trouble:
-            self._broken(f"{native}: {filled.trouble}")
         for first, last in filled.left:
             if last is not None:  # else the next trade's id tells
                 self.open.append((native, first, last))
                 self._retry_at = self._retry_at or self._monotonic() + self._retry_s
 
-    def _broken(self, trouble: str) -> None:
-        """Say that something is missing: the venue was not connected all the time."""
-        self._channel.change(False, f"not filled: {trouble}")
-        self._channel.change(True)
+    def _tell(self, found: Iterable[tuple[str, Filled]]) -> bool:
+        """Say, before what was filled, that not all was: the venue is not connected up to the next frame. True if it is so."""
+        trouble = "; ".join(f"{native}: {filled.trouble}" for native, filled in found if filled.trouble)
+        if trouble:
+            self._channel.change(False, f"not filled: {trouble}")
+        return bool(trouble)
 
 
 def _named(reading: Reading) -> list[tuple[str, int]]:

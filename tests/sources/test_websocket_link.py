@@ -132,7 +132,9 @@ def test_link_subscribes_again_after_a_cut_and_says_what_it_could_not_make_up_fo
                 await until(lambda number=number: len(rig.ids) == number + 1)
                 await server.drop()
                 await until(lambda number=number: rig.changes.count(False) == number + 1)
-            await until(lambda: len(server.requests) == 4)
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(match(3, 3))
+            await until(lambda: len(rig.ids) == 4)
             assert rig.changes == [True, *[True, False, True] * 3]
             trouble = next(item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up)
             assert "not filled: coinbase at http://127.0.0.1" in trouble

@@ -1,0 +1,44 @@
+"""What the channel is told of ids that are missing, with a history that says what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes_exchange import run
+
+from ctc.sources.channel import Channel
+from ctc.sources.healing import Healing
+from ctc.sources.history import Filled
+
+NATIVE = "BTCUSDT"
+
+
+class Refusing:
+    """A history that answers nothing."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.answer.set()
+
+    async def fill(self, native: str, first: int, last: int | None) -> Filled:
+        self.asked.set()
+        await self.answer.wait()
+        return Filled([], [], [(first, last)], "down")
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return Channel("binance", (NATIVE,), 100, asyncio.Event())
+
+
+def test_open_range_that_is_tried_in_vain_breaks_no_connection(channel: Channel) -> None:
+    async def test() -> None:
+        healing = Healing(Refusing(), channel, lambda: 1e9)
+        healing.open = [(NATIVE, 5, 9)]
+        await healing.retry()
+        assert healing.open == [(NATIVE, 5, 9)]
+        assert not channel.items
+
+    run(test())
