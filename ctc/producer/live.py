@@ -120,7 +120,7 @@ class LiveFeed:
         if isinstance(item, FrameError):
             tape.unreadable(item)
         elif isinstance(item, Healed):
-            channel.healing_since = None
+            channel.whole_since(item)
             log("healed", exchange=channel.exchange, symbols=channel.natives, trouble=channel.trouble)
         elif isinstance(item, IdHoles):
             self._venues.skip(channel.exchange, item.native, item.ranges)

@@ -26,7 +26,9 @@ class IdHoles(msgspec.Struct, frozen=True, gc=False):
 
 
 class Healed(msgspec.Struct, frozen=True, gc=False):
-    """A connection that was lost is back, and what it missed stands before this."""
+    """A connection that was lost is back, and what it missed since the loss of that time stands before this."""
+
+    since: float | None
 
 
 Item = Reading | FrameError | LinkChange | IdHoles | Healed
@@ -55,6 +57,7 @@ class Channel:
         self._arrived = arrived
         self._freed = asyncio.Event()
         self._resumes = False
+        self._made_up = False  # for the loss of `healing_since`; its `Healed` may still stand in the queue
 
     @property
     def full(self) -> bool:
@@ -91,12 +94,24 @@ class Channel:
         self.up = False
         self.trouble = trouble
         self.state = "healing"
-        self.healing_since = self.healing_since if self.healing_since is not None else now
+        if self.healing_since is None or self._made_up:
+            self.healing_since, self._made_up = now, False
         self._arrived.set()
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was missed that is still to be made up for."""
+        return self.healing_since is not None and not self._made_up
 
     def healed(self) -> None:
         """Append that everything is there again; never waits."""
-        self.note(Healed())
+        self._made_up = True
+        self.note(Healed(self.healing_since))
+
+    def whole_since(self, healed: Healed) -> None:
+        """The reader has come to what was made up for; a later loss goes on."""
+        if self.healing_since == healed.since:
+            self.healing_since, self._made_up = None, False
 
     def note(self, item: IdHoles | Healed) -> None:
         """Append what is no frame; never waits."""

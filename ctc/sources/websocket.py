@@ -272,7 +272,7 @@ class Link:
 
     async def _heal(self, session: _Session) -> None:
         """After a loss: all that was missed, before anything new."""
-        if self._channel.healing_since is not None:
+        if self._channel.lost:
             session.busy = True
             await self.healing.catch_up()
             session.busy = False

@@ -42,3 +42,16 @@ def test_open_range_that_is_tried_in_vain_breaks_no_connection(channel: Channel)
         assert not channel.items
 
     run(test())
+
+
+def test_second_loss_is_not_over_when_the_reader_comes_to_the_end_of_the_first(channel: Channel) -> None:
+    channel.lose("cut", 1.0)
+    channel.healed()
+    channel.lose("cut again", 2.0)
+    assert channel.lost
+    channel.whole_since(channel.items.popleft()[1])
+    assert (channel.lost, channel.healing_since) == (True, 2.0)
+    channel.healed()
+    assert (channel.lost, channel.healing_since) == (False, 2.0)  # heartbeats wait until the reader has come there
+    channel.whole_since(channel.items.popleft()[1])
+    assert channel.healing_since is None
