@@ -31,7 +31,15 @@ class Healed(msgspec.Struct, frozen=True, gc=False):
     since: float | None
 
 
-Item = Reading | FrameError | LinkChange | IdHoles | Healed
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """What could be read of an open range stands before this."""
+
+    native: str
+    first: int
+    last: int
+
+
+Item = Reading | FrameError | LinkChange | IdHoles | Healed | Settled
 
 
 class Channel:
@@ -113,7 +121,7 @@ class Channel:
         if self.healing_since == healed.since:
             self.healing_since, self._made_up = None, False
 
-    def note(self, item: IdHoles | Healed) -> None:
+    def note(self, item: IdHoles | Healed | Settled) -> None:
         """Append what is no frame; never waits."""
         self.items.append((self.mark, item))
         self._arrived.set()

@@ -18,7 +18,7 @@ from heapq import merge
 from ctc.errors import ExchangeError
 from ctc.exchanges import Reading
 from ctc.model import Trade, to_us
-from ctc.sources.channel import Channel, IdHoles
+from ctc.sources.channel import Channel, IdHoles, Settled
 from ctc.sources.history import Filled, HistoryClient
 
 RETRY_S = 15.0
@@ -42,6 +42,7 @@ class Healing:
         self.following: dict[str, int] = {}
         self.since: datetime | None = None  # for markets without an id: nothing before it was missed
         self.open: list[tuple[str, int, int]] = []  # native symbol, first and last id: still to be filled
+        self.settling: list[tuple[str, int, int]] = []  # filled, and not yet come to the reader
         self.filled = 0
         self._progress = asyncio.Event()
         self._retry_at = 0.0
@@ -113,11 +114,11 @@ class Healing:
         natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
         found = await asyncio.gather(*(self._missed(native) for native in natives))
         whole = not self._tell(zip(natives, found, strict=True))
+        for native, filled in zip(natives, found, strict=True):
+            self._note(native, filled)
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp < reached:  # later pages show more than earlier ones: what is newer comes by the socket, in its order
                 await self._put_trade(trade)
-        for native, filled in zip(natives, found, strict=True):
-            self._note(native, filled)
         if whole:
             await self._channel.put(Reading(kind="caughtUp", event_time=reached), to_us(reached))
             self.since = None
@@ -142,9 +143,12 @@ class Healing:
         now = self._monotonic()
         if not self.open or now < self._retry_at:
             return
-        left, self.open = self.open, []
-        for native, first, last in left:
-            await self._put(native, await self._client.fill(native, first, last))
+        for gap in list(self.open):
+            filled = await self._client.fill(*gap)
+            self.open.remove(gap)
+            self.settling.append(gap)
+            await self._put(gap[0], filled)
+            self._channel.note(Settled(*gap))
         self._retry_s = min(LONGEST_RETRY_S, 2 * self._retry_s) if self.open else RETRY_S
         self._retry_at = self._monotonic() + self._retry_s
 
@@ -156,9 +160,9 @@ class Healing:
         return await self._client.since(native, self.since)
 
     async def _put(self, native: str, filled: Filled) -> None:
+        self._note(native, filled)
         for trade in filled.trades:
             await self._put_trade(trade)
-        self._note(native, filled)
 
     async def _put_trade(self, trade: Trade) -> None:
         self.filled += 1
@@ -168,6 +172,7 @@ class Healing:
         self.following[native] = max(self.following.get(native, 0), trade.trade_id + 1)
 
     def _note(self, native: str, filled: Filled) -> None:
+        """Before its trades, so that nothing newer is in the log while nobody knows what is missing."""
         if filled.holes:
             self._channel.note(IdHoles(native, tuple(filled.holes)))
         for first, last in filled.left:

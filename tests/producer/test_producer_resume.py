@@ -12,7 +12,7 @@ from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, m
 from fakes_stream import FakeStream
 
 from ctc.errors import SessionError, StreamError, Throttled
-from ctc.model import Heartbeat, Trade, to_us
+from ctc.model import Heartbeat, Trade, from_us, to_us
 from ctc.producer.clock import FrameClock
 from ctc.producer.heartbeats import Venues
 from ctc.producer.live import LiveFeed
@@ -189,3 +189,20 @@ def test_damaged_resume_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "producer-1.resume.json").write_text("{")
     with pytest.raises(SessionError, match="remove it"):
         ResumeFile(tmp_path, "producer-1").load(session("ws://x", "ws://y"))
+
+
+def test_resume_point_has_the_ranges_that_the_log_lacked_at_its_heartbeats(tmp_path: Path) -> None:
+    settings, gap = session("ws://x", "ws://y"), ("binance", "BTCUSDT", 5, 9)
+    file = ResumeFile(tmp_path, "producer-1")
+    for second, left in ((1, [gap]), (2, [])):  # filled between the two, and on its way
+        for symbol in SYMBOLS:
+            moment = from_us((BASE_MS + second * 1000) * 1000)
+            file.said(Heartbeat(heartbeat=moment, symbol=symbol, producer="producer-1", venues=(), peg=None), left)
+    file.move_on(dict.fromkeys(SYMBOLS, (BASE_MS + 1000) * 1000), SYMBOLS)
+    point = file.load(settings)
+    assert point is not None
+    assert point.open == (gap,)
+    file.move_on(dict.fromkeys(SYMBOLS, (BASE_MS + 2000) * 1000), SYMBOLS)
+    point = file.load(settings)
+    assert point is not None
+    assert point.open == ()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from fakes_exchange import run
 
-from ctc.sources.channel import Channel
+from ctc.sources.channel import Channel, LinkChange, Settled
 from ctc.sources.healing import Healing
 from ctc.sources.history import Filled
 
@@ -39,7 +39,7 @@ def test_open_range_that_is_tried_in_vain_breaks_no_connection(channel: Channel)
         healing.open = [(NATIVE, 5, 9)]
         await healing.retry()
         assert healing.open == [(NATIVE, 5, 9)]
-        assert not channel.items
+        assert not any(isinstance(item, LinkChange) for _, item in channel.items)
 
     run(test())
 
@@ -55,3 +55,20 @@ def test_second_loss_is_not_over_when_the_reader_comes_to_the_end_of_the_first(c
     assert (channel.lost, channel.healing_since) == (False, 2.0)  # heartbeats wait until the reader has come there
     channel.whole_since(channel.items.popleft()[1])
     assert channel.healing_since is None
+
+
+def test_range_stays_open_until_the_reader_has_what_was_read_of_it(channel: Channel) -> None:
+    async def test() -> None:
+        history = Refusing()
+        history.answer.clear()
+        healing = Healing(history, channel, lambda: 1e9)
+        healing.open = [(NATIVE, 5, 9)]
+        retrying = asyncio.create_task(healing.retry())
+        await history.asked.wait()
+        assert healing.open == [(NATIVE, 5, 9)]  # a process that ended here would try it again
+        history.answer.set()
+        await retrying
+        assert healing.settling == [(NATIVE, 5, 9)]
+        assert channel.items[-1][1] == Settled(NATIVE, 5, 9)
+
+    run(test())

@@ -19,7 +19,7 @@ from ctc.settings import load_profile
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
 from ctc.sources.healing import Healing
-from ctc.sources.history import HistoryClient
+from ctc.sources.history import Filled, HistoryClient
 from ctc.sources.websocket import Link
 
 
@@ -455,5 +455,28 @@ def test_last_match_does_not_set_the_time() -> None:
             assert rig.channel.mark == -1
             await server.say(heartbeat(4, 1000))
             await until(lambda: rig.channel.mark == (BASE_MS + 1000) * 1000)
+
+    run(test())
+
+
+def test_lost_connection_is_noticed_while_the_history_keeps_a_retry_waiting() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            asked, answer = asyncio.Event(), asyncio.Event()
+
+            async def slow(native: str, first: int, last: int | None) -> Filled:
+                asked.set()
+                await answer.wait()
+                return Filled([], [], [(first, last)], "down")
+
+            rig.link.healing._client.fill = slow
+            rig.link.healing.open = [("BTCUSDT", 0, 0)]
+            await asked.wait()
+            await server.drop()
+            await until(lambda: rig.channel.lost)
+            answer.set()
 
     run(test())
