@@ -195,6 +195,7 @@ class Link:
             if self._channel.full or session.busy:
                 session.last_trade = session.last_frame = now  # it is we who hold it back
             if now - session.last_frame >= self._settings.silent_after_s:
+                session.ws.transport.abort()  # a dead peer answers no closing handshake either, and the loss is told only after it
                 raise ExchangeError(f"{self._exchange.name} is silent: no frame for {now - session.last_frame:.0f} s; connecting again")
             self._retry()
             if now - session.last_trade >= self._settings.stale_after_s * self._patience:

@@ -480,3 +480,21 @@ def test_lost_connection_is_noticed_while_the_history_keeps_a_retry_waiting() ->
             answer.set()
 
     run(test())
+
+
+def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": tens([1, 2])}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            stalled = server.sockets[0].transport
+            stalled.pause_reading()  # open, silent, and deaf to the closing handshake
+            rig.clock.ahead = 6
+            try:
+                await until(lambda: rig.ids == [1, 2], within_s=5)
+            finally:
+                stalled.abort()
+
+    run(test())
