@@ -94,6 +94,7 @@ class Producer:
         self.stopping = asyncio.Event()
         self.phase = "connecting"
         self._drain_within_s = drain_within_s
+        self._unwritten: set[str] = set()
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -146,7 +147,17 @@ class Producer:
             await asyncio.sleep(PUBLISH_EVERY_S)
 
     def publish(self) -> None:
-        """Write the status file."""
+        """Write the status file and the resume point; what a full disk does not take now is tried with the next."""
+        for what, write in (("status", self._publish_status), ("resume point", self._move_on)):
+            try:
+                write()
+                self._unwritten.discard(what)
+            except OSError as error:
+                if what not in self._unwritten:
+                    log("unwritten", what=what, trouble=str(error))
+                self._unwritten.add(what)
+
+    def _publish_status(self) -> None:
         written, dead = self._lines.written, self._dead.written
         values: dict[str, Any] = {
             "phase": self.phase,
@@ -167,6 +178,8 @@ class Producer:
             "exchanges": self._feed.status(),
         }
         status.publish(self._state, self._service, values)
+
+    def _move_on(self) -> None:
         if self._resume is not None:
             self._resume.move_on(self._lines.kept, self._symbols)
 

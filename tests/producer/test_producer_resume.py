@@ -11,6 +11,7 @@ import pytest
 from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, session, until
 from fakes_stream import FakeStream
 
+from ctc import status
 from ctc.errors import SessionError, StreamError, Throttled
 from ctc.model import Heartbeat, Trade, from_us, to_us
 from ctc.producer.clock import FrameClock
@@ -206,3 +207,21 @@ def test_resume_point_has_the_ranges_that_the_log_lacked_at_its_heartbeats(tmp_p
     point = file.load(settings)
     assert point is not None
     assert point.open == ()
+
+
+def test_status_that_could_not_be_written_stops_neither_the_resume_point_nor_the_next(tmp_path: Path) -> None:
+    stream = FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            made = producer(settings_of(binance, coinbase), tmp_path, stream)
+            (tmp_path / "status").write_text("in the way")
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await say(binance, coinbase, 1, 1000)
+            await until(lambda: (tmp_path / "producer-1.resume.json").exists())
+            (tmp_path / "status").unlink()
+            await until(lambda: status.read(tmp_path, "producer"))
+            await crash(running)
+
+    run(test())
