@@ -19,13 +19,16 @@ from ctc.errors import ExchangeError
 from ctc.exchanges import Reading
 from ctc.model import Trade, to_us
 from ctc.sources.channel import Channel, IdHoles, Settled
-from ctc.sources.history import Filled, HistoryClient
+from ctc.sources.history import NOT_YET, Filled, HistoryClient
 
 RETRY_S = 15.0
 LONGEST_RETRY_S = 600.0
 # A frame that can't be read may have been a trade: the history is asked, but not for each of a flood of them.
 CHECKS_A_MINUTE = 20
 OVERLAP_AT_MOST_S = 5.0
+# A history may be a moment behind the socket, and what is given up is late for the folds.
+LAG_AT_MOST_S = 2.0
+ASK_EVERY_S = 0.2
 
 
 class Healing:
@@ -86,13 +89,23 @@ class Healing:
         for native, last in _named(reading):
             first = self.following.get(native, last + 1)
             if first <= last:
-                filled = await self._client.fill(native, first, last)
+                filled = await self._fill(native, first, last)
                 whole = not self._tell([(native, filled)])
                 await self._put(native, filled)
                 if not whole:
                     self._channel.up_from_next()
                 self.following[native] = max(self.following[native], last + 1)
         self.follows(reading)
+
+    async def _fill(self, native: str, first: int, last: int) -> Filled:
+        """A range that the socket has passed; a history that lags is given a moment."""
+        deadline = self._monotonic() + LAG_AT_MOST_S
+        filled = await self._client.fill(native, first, last)
+        while filled.trouble == NOT_YET and self._monotonic() < deadline:
+            await asyncio.sleep(ASK_EVERY_S)
+            more = await self._client.fill(native, filled.left[0][0], last)
+            filled = Filled(filled.trades + more.trades, filled.holes + more.holes, more.left, more.trouble)
+        return filled
 
     async def close(self) -> None:
         """Let go of the exchange's REST connections."""

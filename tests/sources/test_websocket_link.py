@@ -498,3 +498,20 @@ def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close() ->
                 stalled.abort()
 
     run(test())
+
+
+def test_history_that_is_a_moment_behind_the_socket_is_asked_again() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": tens([1, 2])}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await server.say(agg_trade(5, 50))
+            await until(lambda: server.asked)
+            server.history = {"BTCUSDT": tens([1, 2, 3, 5])}
+            await until(lambda: 5 in rig.ids)
+            assert rig.ids == [1, 2, 3, 5]
+            assert rig.changes == [True]
+            assert IdHoles("BTCUSDT", ((4, 4),)) in rig.items
+
+    run(test())
