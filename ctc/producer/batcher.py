@@ -20,6 +20,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ctc.codec import pack
 from ctc.errors import PartialWrite, StreamError, Throttled
@@ -203,13 +204,13 @@ class Batcher:
         for lane in self._lanes.values():
             if lane.lines and (all_lines or lane.opened <= due):
                 lane.close()
-            for place, each in enumerate(lane.packs):
-                flying = lane.flying and place == 0
-                if self._spool.full or (flying and each.record is None):
+            waiting = [*takewhile(lambda each: each.slot is None, reversed(lane.packs))]  # what is on disk is in front
+            head = lane.packs[0] if lane.flying else None
+            for each in reversed(waiting):
+                if self._spool.full or (each is head and each.record is None):
                     break  # what is behind it must not be on disk alone
-                if each.slot is None:
-                    self._move(each, self._spool)
-                if not flying:
+                self._move(each, self._spool)
+                if each is not head:
                     each.let_go()
         self._freed.set()
 

@@ -16,7 +16,7 @@ from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Take
 from ctc.producer.resume import OpenGap, ResumePoint
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
-from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
+from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange, Settled
 from ctc.sources.links import open_links
 
 # Few enough that the sockets' readers get their turn, enough that asking for turns costs nothing.
@@ -52,6 +52,7 @@ class LiveFeed:
             self._merge = ArrivalMerge(self.channels, arrived, clock.now_us, patience_s=patience_s)
         self._up = dict.fromkeys(self.channels, False)
         self._away = dict.fromkeys(self.channels, False)
+        self._healings = {channel: link.healing for channel, link in self.links}
         self._hold_until = time.monotonic() + patience_s
         if resume is not None:
             self._resume(resume)
@@ -65,8 +66,8 @@ class LiveFeed:
             channel.lose("going on where the producer stood before", time.monotonic())
 
     def open_gaps(self) -> list[OpenGap]:
-        """The id ranges that are still to be filled."""
-        return [(channel.exchange, *gap) for channel, link in self.links for gap in link.healing.open]
+        """The id ranges that are not in the tape yet."""
+        return [(channel.exchange, *gap) for channel, healing in self._healings.items() for gap in (*healing.open, *healing.settling)]
 
     async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:
         """Feed until stopped (None) or until everything before `until_us` is in the tape (that time)."""
@@ -120,10 +121,12 @@ class LiveFeed:
         if isinstance(item, FrameError):
             tape.unreadable(item)
         elif isinstance(item, Healed):
-            channel.healing_since = None
+            channel.whole_since(item)
             log("healed", exchange=channel.exchange, symbols=channel.natives, trouble=channel.trouble)
         elif isinstance(item, IdHoles):
             self._venues.skip(channel.exchange, item.native, item.ranges)
+        elif isinstance(item, Settled):
+            self._healings[channel].settling.remove((item.native, item.first, item.last))
         elif isinstance(item, LinkChange):
             self._up[channel] = item.up
             self._note(channel)

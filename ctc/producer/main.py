@@ -22,7 +22,7 @@ import msgspec
 
 from ctc import status
 from ctc.errors import ConfigError, CtcError, StreamError
-from ctc.model import to_us
+from ctc.model import Heartbeat, to_us
 from ctc.ports import StreamWriter
 from ctc.producer.batcher import Batcher
 from ctc.producer.clock import FrameClock, ProducerClock, clock_of
@@ -88,13 +88,13 @@ class Producer:
         self._lines = batcher(trades, settings, rng, spool / "trades")
         # A dead letter may be a whole frame of half a megabyte: few of them may wait.
         self._dead = batcher(dead, settings, rng, spool / "dead", max_lines=200)
-        said = resume.said if resume is not None else None
-        self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now, said)
+        self.tape = Tape(settings.producer.name, venues, settings.session.peg_symbol, self._lines, self._dead, clock.now, self._said)
         if point is not None:
             self.tape.heartbeats.resume(point.beats)
         self.stopping = asyncio.Event()
         self.phase = "connecting"
         self._drain_within_s = drain_within_s
+        self._unwritten: set[str] = set()
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -147,7 +147,17 @@ class Producer:
             await asyncio.sleep(PUBLISH_EVERY_S)
 
     def publish(self) -> None:
-        """Write the status file."""
+        """Write the status file and the resume point; what a full disk does not take now is tried with the next."""
+        for what, write in (("status", self._publish_status), ("resume point", self._move_on)):
+            try:
+                write()
+                self._unwritten.discard(what)
+            except OSError as error:
+                if what not in self._unwritten:
+                    log("unwritten", what=what, trouble=str(error))
+                self._unwritten.add(what)
+
+    def _publish_status(self) -> None:
         written, dead = self._lines.written, self._dead.written
         values: dict[str, Any] = {
             "phase": self.phase,
@@ -168,8 +178,14 @@ class Producer:
             "exchanges": self._feed.status(),
         }
         status.publish(self._state, self._service, values)
+
+    def _move_on(self) -> None:
+        if self._resume is not None:
+            self._resume.move_on(self._lines.kept, self._symbols)
+
+    def _said(self, beat: Heartbeat) -> None:
         if self._resume is not None and isinstance(self._feed, LiveFeed):
-            self._resume.move_on(self._lines.kept, self._symbols, self._feed.open_gaps())
+            self._resume.said(beat, self._feed.open_gaps())
 
 
 def _raise_of(tasks: Sequence[asyncio.Task[None]]) -> None:

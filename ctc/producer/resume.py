@@ -48,7 +48,7 @@ class ResumeFile:
 
     def __init__(self, state: Path, name: str) -> None:
         self.path = state / f"{name}.resume.json"
-        self._recent: deque[tuple[int, list[Heartbeat]]] = deque()
+        self._recent: deque[tuple[int, list[Heartbeat], tuple[OpenGap, ...]]] = deque()
 
     def load(self, settings: Settings) -> ResumePoint | None:
         """Where an earlier process of this session stood; None for a fresh start. Raises SessionError when it can't be read."""
@@ -60,21 +60,21 @@ class ResumeFile:
             raise SessionError(f"{self.path} can't be read ({error}): remove it; what was missed meanwhile is then a gap") from error
         return point if {beat.symbol for beat in point.beats} == set(settings.session.symbols) else None
 
-    def said(self, beat: Heartbeat) -> None:
-        """Note a heartbeat that is on its way."""
+    def said(self, beat: Heartbeat, left: Iterable[OpenGap] = ()) -> None:
+        """Note a heartbeat that is on its way, and the ranges that the log lacks there."""
         us = to_us(beat.heartbeat)
         if not self._recent or self._recent[-1][0] != us:
-            self._recent.append((us, []))
+            self._recent.append((us, [], tuple(left)))
         self._recent[-1][1].append(beat)
 
-    def move_on(self, kept: Mapping[str, int], symbols: Iterable[str], left: Iterable[OpenGap]) -> None:
+    def move_on(self, kept: Mapping[str, int], symbols: Iterable[str]) -> None:
         """Save the newest second up to which every symbol's heartbeats are kept, if that is news."""
         upto = min((kept.get(symbol, -1) for symbol in symbols), default=-1)
-        found: list[Heartbeat] | None = None
+        found: tuple[int, list[Heartbeat], tuple[OpenGap, ...]] | None = None
         while self._recent and self._recent[0][0] <= upto:
-            found = self._recent.popleft()[1]
+            found = self._recent.popleft()
         if found is None:
             return
         scratch = self.path.with_suffix(".scratch")
-        scratch.write_bytes(msgspec.json.encode(ResumePoint(beats=tuple(found), open=tuple(left))))
+        scratch.write_bytes(msgspec.json.encode(ResumePoint(beats=tuple(found[1]), open=found[2])))
         scratch.replace(self.path)

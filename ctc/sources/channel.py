@@ -26,10 +26,20 @@ class IdHoles(msgspec.Struct, frozen=True, gc=False):
 
 
 class Healed(msgspec.Struct, frozen=True, gc=False):
-    """A connection that was lost is back, and what it missed stands before this."""
+    """A connection that was lost is back, and what it missed since the loss of that time stands before this."""
+
+    since: float | None
 
 
-Item = Reading | FrameError | LinkChange | IdHoles | Healed
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """What could be read of an open range stands before this."""
+
+    native: str
+    first: int
+    last: int
+
+
+Item = Reading | FrameError | LinkChange | IdHoles | Healed | Settled
 
 
 class Channel:
@@ -54,6 +64,8 @@ class Channel:
         self._size = size
         self._arrived = arrived
         self._freed = asyncio.Event()
+        self._resumes = False
+        self._made_up = False  # for the loss of `healing_since`; its `Healed` may still stand in the queue
 
     @property
     def full(self) -> bool:
@@ -68,10 +80,17 @@ class Channel:
         if time_us is not None and time_us > self.mark:
             self.mark = time_us
         self.items.append((self.mark, item))
+        if self._resumes and time_us is not None:
+            self.change(True)
         self._arrived.set()
+
+    def up_from_next(self) -> None:
+        """Count as connected again behind the next frame that has a time: what is missing ends there."""
+        self._resumes = True
 
     def change(self, up: bool, trouble: str = "") -> None:
         """Append a change of the connection; never waits."""
+        self._resumes = False
         self.up = up
         self.trouble = trouble
         self.state = "connected" if up else "disconnected"
@@ -83,14 +102,26 @@ class Channel:
         self.up = False
         self.trouble = trouble
         self.state = "healing"
-        self.healing_since = self.healing_since if self.healing_since is not None else now
+        if self.healing_since is None or self._made_up:
+            self.healing_since, self._made_up = now, False
         self._arrived.set()
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was missed that is still to be made up for."""
+        return self.healing_since is not None and not self._made_up
 
     def healed(self) -> None:
         """Append that everything is there again; never waits."""
-        self.note(Healed())
+        self._made_up = True
+        self.note(Healed(self.healing_since))
 
-    def note(self, item: IdHoles | Healed) -> None:
+    def whole_since(self, healed: Healed) -> None:
+        """The reader has come to what was made up for; a later loss goes on."""
+        if self.healing_since == healed.since:
+            self.healing_since, self._made_up = None, False
+
+    def note(self, item: IdHoles | Healed | Settled) -> None:
         """Append what is no frame; never waits."""
         self.items.append((self.mark, item))
         self._arrived.set()

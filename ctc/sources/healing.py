@@ -18,14 +18,17 @@ from heapq import merge
 from ctc.errors import ExchangeError
 from ctc.exchanges import Reading
 from ctc.model import Trade, to_us
-from ctc.sources.channel import Channel, IdHoles
-from ctc.sources.history import Filled, HistoryClient
+from ctc.sources.channel import Channel, IdHoles, Settled
+from ctc.sources.history import NOT_YET, Filled, HistoryClient
 
 RETRY_S = 15.0
 LONGEST_RETRY_S = 600.0
 # A frame that can't be read may have been a trade: the history is asked, but not for each of a flood of them.
 CHECKS_A_MINUTE = 20
 OVERLAP_AT_MOST_S = 5.0
+# A history may be a moment behind the socket, and what is given up is late for the folds.
+LAG_AT_MOST_S = 2.0
+ASK_EVERY_S = 0.2
 
 
 class Healing:
@@ -42,6 +45,7 @@ class Healing:
         self.following: dict[str, int] = {}
         self.since: datetime | None = None  # for markets without an id: nothing before it was missed
         self.open: list[tuple[str, int, int]] = []  # native symbol, first and last id: still to be filled
+        self.settling: list[tuple[str, int, int]] = []  # filled, and not yet come to the reader
         self.filled = 0
         self._progress = asyncio.Event()
         self._retry_at = 0.0
@@ -85,9 +89,23 @@ class Healing:
         for native, last in _named(reading):
             first = self.following.get(native, last + 1)
             if first <= last:
-                await self._put(native, await self._client.fill(native, first, last))
+                filled = await self._fill(native, first, last)
+                whole = not self._tell([(native, filled)])
+                await self._put(native, filled)
+                if not whole:
+                    self._channel.up_from_next()
                 self.following[native] = max(self.following[native], last + 1)
         self.follows(reading)
+
+    async def _fill(self, native: str, first: int, last: int) -> Filled:
+        """A range that the socket has passed; a history that lags is given a moment."""
+        deadline = self._monotonic() + LAG_AT_MOST_S
+        filled = await self._client.fill(native, first, last)
+        while filled.trouble == NOT_YET and self._monotonic() < deadline:
+            await asyncio.sleep(ASK_EVERY_S)
+            more = await self._client.fill(native, filled.left[0][0], last)
+            filled = Filled(filled.trades + more.trades, filled.holes + more.holes, more.left, more.trouble)
+        return filled
 
     async def close(self) -> None:
         """Let go of the exchange's REST connections."""
@@ -102,20 +120,24 @@ class Healing:
         try:
             reached = await self._client.now()  # before the pages: up to here they are complete
         except ExchangeError as error:
-            self._broken(str(error))
+            self._channel.change(False, f"not filled: {error}")
             self._channel.healed()
+            self._channel.up_from_next()
             return
         natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
         found = await asyncio.gather(*(self._missed(native) for native in natives))
+        whole = not self._tell(zip(natives, found, strict=True))
+        for native, filled in zip(natives, found, strict=True):
+            self._note(native, filled)
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp < reached:  # later pages show more than earlier ones: what is newer comes by the socket, in its order
                 await self._put_trade(trade)
-        for native, filled in zip(natives, found, strict=True):
-            self._note(native, filled)
-        if not any(filled.trouble for filled in found):
+        if whole:
             await self._channel.put(Reading(kind="caughtUp", event_time=reached), to_us(reached))
             self.since = None
         self._channel.healed()
+        if not whole:
+            self._channel.up_from_next()
 
     async def check(self, until: datetime) -> None:
         """Put what a frame that could not be read may have held, up to a time; within reason: ids tell as well, but later."""
@@ -134,9 +156,12 @@ class Healing:
         now = self._monotonic()
         if not self.open or now < self._retry_at:
             return
-        left, self.open = self.open, []
-        for native, first, last in left:
-            await self._put(native, await self._client.fill(native, first, last))
+        for gap in list(self.open):
+            filled = await self._client.fill(*gap)
+            self.open.remove(gap)
+            self.settling.append(gap)
+            await self._put(gap[0], filled)
+            self._channel.note(Settled(*gap))
         self._retry_s = min(LONGEST_RETRY_S, 2 * self._retry_s) if self.open else RETRY_S
         self._retry_at = self._monotonic() + self._retry_s
 
@@ -148,9 +173,9 @@ class Healing:
         return await self._client.since(native, self.since)
 
     async def _put(self, native: str, filled: Filled) -> None:
+        self._note(native, filled)
         for trade in filled.trades:
             await self._put_trade(trade)
-        self._note(native, filled)
 
     async def _put_trade(self, trade: Trade) -> None:
         self.filled += 1
@@ -160,19 +185,20 @@ class Healing:
         self.following[native] = max(self.following.get(native, 0), trade.trade_id + 1)
 
     def _note(self, native: str, filled: Filled) -> None:
+        """Before its trades, so that nothing newer is in the log while nobody knows what is missing."""
         if filled.holes:
             self._channel.note(IdHoles(native, tuple(filled.holes)))
-        if filled.trouble:
-            self._broken(f"{native}: {filled.trouble}")
         for first, last in filled.left:
             if last is not None:  # else the next trade's id tells
                 self.open.append((native, first, last))
                 self._retry_at = self._retry_at or self._monotonic() + self._retry_s
 
-    def _broken(self, trouble: str) -> None:
-        """Say that something is missing: the venue was not connected all the time."""
-        self._channel.change(False, f"not filled: {trouble}")
-        self._channel.change(True)
+    def _tell(self, found: Iterable[tuple[str, Filled]]) -> bool:
+        """Say, before what was filled, that not all was: the venue is not connected up to the next frame. True if it is so."""
+        trouble = "; ".join(f"{native}: {filled.trouble}" for native, filled in found if filled.trouble)
+        if trouble:
+            self._channel.change(False, f"not filled: {trouble}")
+        return bool(trouble)
 
 
 def _named(reading: Reading) -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ from ctc.settings import ExchangeSettings
 from ctc.sources.refusals import refused
 
 ANSWER_WITHIN_S = 5.0
+NOT_YET = "the exchange does not show them yet"
 Ids = tuple[int, int]  # first and last, both within
 
 
@@ -169,7 +170,7 @@ def _settle(rows: list[Trade], first: int, last: int | None, shown: Ids, trouble
         left.append((max(first, high + 1), None))
     elif last is not None and high < last:
         left.append((max(first, high + 1), last))
-    return Filled(trades, _holes(trades, low, high), left, trouble or ("the exchange does not show them yet" if left else ""))
+    return Filled(trades, _holes(trades, low, high), left, trouble or (NOT_YET if left else ""))
 
 
 def _holes(trades: list[Trade], first: int, last: int) -> list[Ids]:

@@ -89,6 +89,7 @@ class Link:
         self._url = exchange.url(settings.ws, channel.natives, settings.kind)
         self._patience = 1
         self._sessions: set[_Session] = set()
+        self._retrying: asyncio.Task[None] | None = None
         self.connects = 0
 
     async def run(self) -> None:
@@ -102,6 +103,9 @@ class Link:
                     self._lose(str(refusal))
                     await asyncio.sleep(self._backoff.next_s(refusal.retry_after or 0.0))
         finally:
+            if self._retrying is not None:
+                self._retrying.cancel()
+                await asyncio.gather(self._retrying, return_exceptions=True)
             for session in list(self._sessions):
                 await self._retire(session)
 
@@ -191,13 +195,22 @@ class Link:
             if self._channel.full or session.busy:
                 session.last_trade = session.last_frame = now  # it is we who hold it back
             if now - session.last_frame >= self._settings.silent_after_s:
+                session.ws.transport.abort()  # a dead peer answers no closing handshake either, and the loss is told only after it
                 raise ExchangeError(f"{self._exchange.name} is silent: no frame for {now - session.last_frame:.0f} s; connecting again")
-            await self.healing.retry()
+            self._retry()
             if now - session.last_trade >= self._settings.stale_after_s * self._patience:
                 # A market may simply be quiet: each replacement that brings no trade doubles the patience.
                 self._patience = min(self._patience * 2, PATIENCE_GROWS_TO)
                 self._channel.trouble = f"no trade for {now - session.last_trade:.0f} s: subscribing anew beside the old connection"
                 return
+
+    def _retry(self) -> None:
+        """Try open ranges again, beside the watch over the socket: a history that does not answer takes its time."""
+        if self._retrying is not None and self._retrying.done():
+            self._retrying.result()
+            self._retrying = None
+        if self._retrying is None and self.healing.open:
+            self._retrying = asyncio.create_task(self.healing.retry())
 
     async def _replace(self, old: _Session) -> _Session:
         """The session to go on with: a new one that overlaps the old, or the old one where no new one comes up."""
@@ -272,7 +285,7 @@ class Link:
 
     async def _heal(self, session: _Session) -> None:
         """After a loss: all that was missed, before anything new."""
-        if self._channel.healing_since is not None:
+        if self._channel.lost:
             session.busy = True
             await self.healing.catch_up()
             session.busy = False

@@ -132,9 +132,6 @@ class LakeFold:
         taken, before = Taken(), self._dedup.state.duplicates
         for record in records:
             self._read(taken, *record)
-        for gap in self._dedup.gaps:
-            self._ledger.gap(gap)
-        self._dedup.gaps.clear()
         arrived_us = max((record[3] for record in records), default=None)
         yield from self._packed(taken, self._dedup.state.duplicates - before, arrived_us)
 
@@ -147,6 +144,7 @@ class LakeFold:
                 refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
             elif isinstance(line, Heartbeat):
                 self._dedup.feed(line)
+                self._note_gaps()
                 beats.append(Placed(line, shard, sequence_number, line_number))
             elif self._dedup.feed(line):
                 kept.append(Placed(line, shard, sequence_number, line_number))
@@ -156,6 +154,12 @@ class LakeFold:
         for letter in refused[letters:]:
             tally.refuse(letter)
         taken.spans.end(tally, len(kept))
+
+    def _note_gaps(self) -> None:
+        """Where they were declared: what came after all comes after that, in whatever batch."""
+        for gap in self._dedup.gaps:
+            self._ledger.gap(gap)
+        self._dedup.gaps.clear()
 
     def _packed(self, taken: Taken, duplicates: int, arrived_us: int | None) -> Iterator[Row]:
         """A row for each chunk of trades; what is beside them is in the first, the tallies, which need all flags, in the last."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections import deque
+from pathlib import Path
 
 import pytest
 from fakes_exchange import run, until
@@ -12,10 +14,11 @@ from fakes_stream import FakeStream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctc.codec import unpack
+from ctc.codec import pack, unpack
 from ctc.errors import StreamError, Throttled
 from ctc.producer import batcher as module
 from ctc.producer.batcher import Batcher
+from ctc.producer.spool import Spool
 
 
 def make(stream: FakeStream, **options: object) -> Batcher:
@@ -158,3 +161,51 @@ def test_refusal_for_good_ends_the_run_with_its_words() -> None:
             await batcher.run()
 
     run(test())
+
+
+def test_batcher_spools_behind_a_record_on_disk_that_is_on_its_way(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1 << 20)
+    spool.append("A", pack([b"0"]), 1, -1)
+    held, hold = threading.Event(), threading.Event()
+
+    def script(number: int, records: object) -> object:
+        held.set()
+        hold.wait(10)  # a call that gets no answer
+        return Throttled("away", 0.0)
+
+    async def test() -> None:
+        batcher = make(FakeStream(script), spool=Spool(tmp_path, 1 << 20))
+        sending = asyncio.create_task(batcher.run())
+        await until(held.is_set)
+        for number in range(20):
+            batcher.add("A", str(number).encode() * 60)
+        batcher.set_aside(all_lines=True)
+        assert (batcher.buffered, batcher.spooled) == (0, 21)
+        hold.set()
+        sending.cancel()
+        await asyncio.wait({sending})
+
+    run(test())
+
+
+def test_batcher_looks_only_at_what_is_not_on_disk_yet(tmp_path: Path) -> None:
+    class Counting(deque):
+        looks = 0
+
+        def __iter__(self):
+            for each in super().__iter__():
+                Counting.looks += 1
+                yield each
+
+        def __reversed__(self):
+            for each in super().__reversed__():
+                Counting.looks += 1
+                yield each
+
+    batcher = make(FakeStream(), spool=Spool(tmp_path, 1 << 20))
+    batcher._lane("A").packs = Counting()
+    for number in range(100):
+        batcher.add("A", str(number).encode())
+        batcher.set_aside(all_lines=True)
+    assert batcher.spooled == 100
+    assert Counting.looks <= 300

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, session, until
 from fakes_stream import FakeStream, beats_of, trades_of
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
 from ctc import status
 from ctc.errors import StreamError, Throttled
@@ -204,3 +206,42 @@ def test_clocks_follow_the_profile() -> None:
     assert frames.received() is None
     assert abs((wall.now() - datetime.now(UTC)).total_seconds()) < 5
     assert wall.received() is not None
+
+
+@pytest.mark.parametrize("refused", ["/time", "/aggTrades"])
+def test_what_could_not_be_made_up_for_reads_as_not_connected_to_its_end(tmp_path: Path, refused: str) -> None:
+    stream, dead = FakeStream(), FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            settings = session(binance.url, coinbase.url)
+            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
+            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            made = producer(settings, tmp_path, stream, dead, until_ms=20_000)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await binance.say(agg_trade(1, 1000))
+            await coinbase.say(heartbeat(1, 1000))
+            await until(lambda: made.tape.counters.trades == 1)
+            binance.history = {"BTCUSDT": {number: number * 1000 for number in range(1, 12)}}
+            rest, refusals = binance._rest, []
+
+            def refuse(target: str) -> Response:
+                if refused in target:
+                    refusals.append(target)
+                    return Response(429, "slow down", Headers({"Content-Length": "0", "Connection": "close"}), b"")
+                return rest(target)
+
+            binance._rest = refuse
+            await binance.drop()
+            await until(lambda: refusals and binance.sockets)
+            await binance.say(agg_trade(12, 12_000))
+            await binance.say(mini_ticker(20_000))
+            await coinbase.say(heartbeat(1, 20_000))
+            await running
+
+    run(test())
+    beats = beats_of(stream.decoded("BTC-USDT"))
+    said = {(to_us(beat.heartbeat) // 1000 - BASE_MS) // 1000: beat.venues[0].connected for beat in beats}
+    assert not any(said[second] for second in range(2, 13))
+    assert all(said[second] for second in range(14, 20))

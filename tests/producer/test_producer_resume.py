@@ -11,8 +11,9 @@ import pytest
 from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, session, until
 from fakes_stream import FakeStream
 
+from ctc import status
 from ctc.errors import SessionError, StreamError, Throttled
-from ctc.model import Heartbeat, Trade, to_us
+from ctc.model import Heartbeat, Trade, from_us, to_us
 from ctc.producer.clock import FrameClock
 from ctc.producer.heartbeats import Venues
 from ctc.producer.live import LiveFeed
@@ -189,3 +190,38 @@ def test_damaged_resume_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "producer-1.resume.json").write_text("{")
     with pytest.raises(SessionError, match="remove it"):
         ResumeFile(tmp_path, "producer-1").load(session("ws://x", "ws://y"))
+
+
+def test_resume_point_has_the_ranges_that_the_log_lacked_at_its_heartbeats(tmp_path: Path) -> None:
+    settings, gap = session("ws://x", "ws://y"), ("binance", "BTCUSDT", 5, 9)
+    file = ResumeFile(tmp_path, "producer-1")
+    for second, left in ((1, [gap]), (2, [])):  # filled between the two, and on its way
+        for symbol in SYMBOLS:
+            moment = from_us((BASE_MS + second * 1000) * 1000)
+            file.said(Heartbeat(heartbeat=moment, symbol=symbol, producer="producer-1", venues=(), peg=None), left)
+    file.move_on(dict.fromkeys(SYMBOLS, (BASE_MS + 1000) * 1000), SYMBOLS)
+    point = file.load(settings)
+    assert point is not None
+    assert point.open == (gap,)
+    file.move_on(dict.fromkeys(SYMBOLS, (BASE_MS + 2000) * 1000), SYMBOLS)
+    point = file.load(settings)
+    assert point is not None
+    assert point.open == ()
+
+
+def test_status_that_could_not_be_written_stops_neither_the_resume_point_nor_the_next(tmp_path: Path) -> None:
+    stream = FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            made = producer(settings_of(binance, coinbase), tmp_path, stream)
+            (tmp_path / "status").write_text("in the way")
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await say(binance, coinbase, 1, 1000)
+            await until(lambda: (tmp_path / "producer-1.resume.json").exists())
+            (tmp_path / "status").unlink()
+            await until(lambda: status.read(tmp_path, "producer"))
+            await crash(running)
+
+    run(test())

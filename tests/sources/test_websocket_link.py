@@ -19,7 +19,7 @@ from ctc.settings import load_profile
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
 from ctc.sources.healing import Healing
-from ctc.sources.history import HistoryClient
+from ctc.sources.history import Filled, HistoryClient
 from ctc.sources.websocket import Link
 
 
@@ -132,7 +132,9 @@ def test_link_subscribes_again_after_a_cut_and_says_what_it_could_not_make_up_fo
                 await until(lambda number=number: len(rig.ids) == number + 1)
                 await server.drop()
                 await until(lambda number=number: rig.changes.count(False) == number + 1)
-            await until(lambda: len(server.requests) == 4)
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(match(3, 3))
+            await until(lambda: len(rig.ids) == 4)
             assert rig.changes == [True, *[True, False, True] * 3]
             trouble = next(item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up)
             assert "not filled: coinbase at http://127.0.0.1" in trouble
@@ -453,5 +455,63 @@ def test_last_match_does_not_set_the_time() -> None:
             assert rig.channel.mark == -1
             await server.say(heartbeat(4, 1000))
             await until(lambda: rig.channel.mark == (BASE_MS + 1000) * 1000)
+
+    run(test())
+
+
+def test_lost_connection_is_noticed_while_the_history_keeps_a_retry_waiting() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            asked, answer = asyncio.Event(), asyncio.Event()
+
+            async def slow(native: str, first: int, last: int | None) -> Filled:
+                asked.set()
+                await answer.wait()
+                return Filled([], [], [(first, last)], "down")
+
+            rig.link.healing._client.fill = slow
+            rig.link.healing.open = [("BTCUSDT", 0, 0)]
+            await asked.wait()
+            await server.drop()
+            await until(lambda: rig.channel.lost)
+            answer.set()
+
+    run(test())
+
+
+def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": tens([1, 2])}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            stalled = server.sockets[0].transport
+            stalled.pause_reading()  # open, silent, and deaf to the closing handshake
+            rig.clock.ahead = 6
+            try:
+                await until(lambda: rig.ids == [1, 2], within_s=5)
+            finally:
+                stalled.abort()
+
+    run(test())
+
+
+def test_history_that_is_a_moment_behind_the_socket_is_asked_again() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": tens([1, 2])}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await server.say(agg_trade(5, 50))
+            await until(lambda: server.asked)
+            server.history = {"BTCUSDT": tens([1, 2, 3, 5])}
+            await until(lambda: 5 in rig.ids)
+            assert rig.ids == [1, 2, 3, 5]
+            assert rig.changes == [True]
+            assert IdHoles("BTCUSDT", ((4, 4),)) in rig.items
 
     run(test())

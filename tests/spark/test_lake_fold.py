@@ -19,7 +19,7 @@ from log_strategies import SYMBOL, T0, Log, logs, make_heartbeat, make_trade, sm
 
 from ctc.codec import encode_line, pack
 from ctc.detect import SymbolFold
-from ctc.model import EXACT, Heartbeat, Trade, from_us, to_us
+from ctc.model import EXACT, GapLedger, Heartbeat, Trade, from_us, to_us
 from ctc.quality.counts import MINUTE_US, Tallies, Tally
 from ctc.quality.letters import Refused
 from ctc.settings import load_profile
@@ -377,3 +377,16 @@ def test_foreign_keys_are_counted_together() -> None:
     rows = [*one(trade(1), symbol="DOGE-USDT"), *one(trade(1), symbol="../../etc")]
     (tally,) = tallies_in(rows)
     assert (tally.symbol, tally.failed, tally.rules) == ("other", 2, {"symbol_not_allowed": 2})
+
+
+@pytest.mark.parametrize("cuts", [(), (4,)])
+def test_ledger_counts_what_came_after_all_however_batches_are_cut(cuts: tuple[int, ...]) -> None:
+    lines = [
+        trade(1),
+        trade(3),
+        *(make_heartbeat(T0 + second * 1_000_000, {"binance": 3}, down=(), peg=None, producer="p") for second in (4, 30)),
+        trade(2),
+    ]
+    rows = run([("s", str(number), encode_line(line), T0) for number, line in enumerate(lines)], cuts)
+    ledger = msgspec.json.decode([row.ledger for row in rows if row.ledger][-1], type=GapLedger)
+    assert [space.ids for space in ledger.spaces.values()] == [{"received": 3, "lost": 0}]

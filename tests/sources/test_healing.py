@@ -1,0 +1,74 @@
+"""What the channel is told of ids that are missing, with a history that says what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes_exchange import run
+
+from ctc.sources.channel import Channel, LinkChange, Settled
+from ctc.sources.healing import Healing
+from ctc.sources.history import Filled
+
+NATIVE = "BTCUSDT"
+
+
+class Refusing:
+    """A history that answers nothing."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.answer.set()
+
+    async def fill(self, native: str, first: int, last: int | None) -> Filled:
+        self.asked.set()
+        await self.answer.wait()
+        return Filled([], [], [(first, last)], "down")
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return Channel("binance", (NATIVE,), 100, asyncio.Event())
+
+
+def test_open_range_that_is_tried_in_vain_breaks_no_connection(channel: Channel) -> None:
+    async def test() -> None:
+        healing = Healing(Refusing(), channel, lambda: 1e9)
+        healing.open = [(NATIVE, 5, 9)]
+        await healing.retry()
+        assert healing.open == [(NATIVE, 5, 9)]
+        assert not any(isinstance(item, LinkChange) for _, item in channel.items)
+
+    run(test())
+
+
+def test_second_loss_is_not_over_when_the_reader_comes_to_the_end_of_the_first(channel: Channel) -> None:
+    channel.lose("cut", 1.0)
+    channel.healed()
+    channel.lose("cut again", 2.0)
+    assert channel.lost
+    channel.whole_since(channel.items.popleft()[1])
+    assert (channel.lost, channel.healing_since) == (True, 2.0)
+    channel.healed()
+    assert (channel.lost, channel.healing_since) == (False, 2.0)  # heartbeats wait until the reader has come there
+    channel.whole_since(channel.items.popleft()[1])
+    assert channel.healing_since is None
+
+
+def test_range_stays_open_until_the_reader_has_what_was_read_of_it(channel: Channel) -> None:
+    async def test() -> None:
+        history = Refusing()
+        history.answer.clear()
+        healing = Healing(history, channel, lambda: 1e9)
+        healing.open = [(NATIVE, 5, 9)]
+        retrying = asyncio.create_task(healing.retry())
+        await history.asked.wait()
+        assert healing.open == [(NATIVE, 5, 9)]  # a process that ended here would try it again
+        history.answer.set()
+        await retrying
+        assert healing.settling == [(NATIVE, 5, 9)]
+        assert channel.items[-1][1] == Settled(NATIVE, 5, 9)
+
+    run(test())
