@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from ctc.aws.clients import client
+from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.query import LakeReader
 from ctc.model import EPOCH
@@ -88,7 +87,7 @@ def read_facts(settings: Settings) -> Facts:
         lake.close()
     tables.append(Table("DynamoDB alerts", [plain(msgspec.structs.asdict(alert)) for alert in all_alerts(settings)]))
     tables += _metrics(settings)
-    return Facts({table.store: table for table in tables}, dict(dead_letters(settings)))
+    return Facts({table.store: table for table in tables}, dead_letters(settings))
 
 
 def plain(row: Mapping[str, Any], without: frozenset[str] = UNCOMPARED) -> dict[str, Any]:
@@ -108,18 +107,12 @@ def _metrics(settings: Settings) -> Iterator[Table]:
     yield Table("DynamoDB spreads", [msgspec.structs.asdict(each) for symbol in symbols for each in store.spreads(symbol, EPOCH)])
 
 
-def dead_letters(settings: Settings) -> Iterator[tuple[str, list[bytes]]]:
+def dead_letters(settings: Settings) -> dict[str, list[bytes]]:
     """Raw bytes of the dead letters by category."""
-    store: Any = client("s3", settings)
     found: dict[str, list[bytes]] = {}
-    for page in store.get_paginator("list_objects_v2").paginate(Bucket=settings.lake.raw_bucket, Prefix="dlq/"):
-        for item in page.get("Contents", []):
-            parts = item["Key"].split("/")
-            if parts[1].startswith("_") or not item["Key"].endswith(".ndjson"):
-                continue
-            lines = store.get_object(Bucket=settings.lake.raw_bucket, Key=item["Key"])["Body"].read().splitlines()
-            found.setdefault(parts[1], []).extend(base64.b64decode(msgspec.json.decode(line)["raw_base64"]) for line in lines)
-    yield from sorted(found.items())
+    for letter in DeadLetters(settings).find():
+        found.setdefault(letter.category, []).append(letter.raw)
+    return found
 
 
 def compare(expected: Facts, found: Facts, stores: Iterable[str] = KEYS) -> list[Difference]:

@@ -38,7 +38,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     strikes: int
     rows_expected: int
     rows_found: int
-    alerts_expected: int
+    alerts_expected: int | None  # None where only the session's own log tells
     alerts_found: int
     recovery_s: list[float]
     stores: list[Difference]
@@ -60,17 +60,22 @@ def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
 def _row(own: Sequence[Verdict]) -> tuple[str, ...]:
     times = sorted(each for verdict in own for each in verdict.recovery_s)
     recovery = f"{median(times):.1f} (most {times[-1]:.1f})" if times else "-"
-    sums = (sum(getattr(each, name) for each in own) for name in ("rows_expected", "rows_found", "alerts_expected", "alerts_found"))
+    sums = [_sum([getattr(each, name) for each in own]) for name in ("rows_expected", "rows_found", "alerts_expected", "alerts_found")]
     wrong = sum(not each.ok for each in own)
     return (
         own[0].fault,
         own[0].part,
         str(len({each.seed for each in own})),
         f"{sum(each.injected for each in own):,}",
-        *(f"{each:,}" for each in sums),
+        *sums,
         recovery,
         "none" if not wrong else f"in {wrong} of {len(own)} sessions",
     )
+
+
+def _sum(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known):,}" if len(known) == len(values) else "as its log says"
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:

@@ -14,12 +14,11 @@ from ctc.session import Session
 PROC = Path("/proc")
 NAMES = ("exchange", "spark", "producer", "api")
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
-SETTLE_S = 60.0  # of a process' life, in which it fills its caches: not part of a slope
-FEWEST = 6  # samples for a slope
+FEWEST = 12  # samples for a slope: it is that of the later half, since a process fills its caches first
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """One process: how long it was watched, its memory at the end, and the slope of a straight line through the samples."""
+    """A process: how long it was watched, its memory at the end, and the slope of the line through the later half of its samples."""
 
     name: str
     watched_s: float
@@ -36,7 +35,8 @@ class Memory:
     def sample(self, now: float, session: Session, emulator: int | None) -> None:
         """Look at what runs now."""
         for name, pid, size in _sizes(session, emulator):
-            self._samples.setdefault((name, pid), []).append((now, size))
+            if size:  # else it has just ended
+                self._samples.setdefault((name, pid), []).append((now, size))
 
     def growth(self) -> list[Growth]:
         """Of each name the process that lived longest, by name."""
@@ -48,8 +48,7 @@ class Memory:
 
 
 def _growth(name: str, series: list[tuple[float, float]]) -> Growth:
-    settled = [(at, size) for at, size in series if at - series[0][0] >= SETTLE_S]
-    slope = round(slope_per_minute(settled), 2) if len(settled) >= FEWEST else None
+    slope = round(slope_per_minute(series[len(series) // 2 :]), 2) if len(series) >= FEWEST else None
     return Growth(name, round(series[-1][0] - series[0][0], 0), round(series[-1][1], 1), slope)
 
 

@@ -1,25 +1,33 @@
 """A disk of a few megabytes that can be filled: a tmpfs in a mount namespace of this process and its children.
 
-It needs the right to mount (root, as in CI's containers with CAP_SYS_ADMIN); `available` says whether there is that.
+It needs the right to mount (CAP_SYS_ADMIN: root, also in most containers of CI); `permitted` says whether there is that.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
+CAP_SYS_ADMIN = 21
 _FILLER = "filler"
+
+
+def permitted() -> bool:
+    """Whether this process may mount; asks only."""
+    status = Path("/proc/self/status")
+    found = re.search(r"^CapEff:\s+([0-9a-f]+)", status.read_text(), re.MULTILINE) if status.exists() else None
+    return found is not None and bool(int(found[1], 16) >> CAP_SYS_ADMIN & 1)
 
 
 @cache
 def available() -> bool:
-    """Whether this process may mount. Gives it (once) a mount namespace of its own: nothing of this is seen outside."""
+    """Whether this process can mount. Gives it (once) a mount namespace of its own: nothing of this is seen outside."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
+    if not permitted() or libc.unshare(CLONE_NEWNS) != 0:
         return False
     return subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, check=False).returncode == 0
 

@@ -37,6 +37,7 @@ BEGIN, END = "<!-- soak: written by python -m sim.faults.soak --write -->", "<!-
 TRADES_PER_S_AT_RATE_1 = 26.8  # of all markets together, aggTrades on Binance; the report says how many came
 EVERY_S = 60.0
 CAUGHT_UP_S = 15.0  # a lag below which the cold start has been caught up with
+COLD_MINUTES = 2  # of the market before those that are asked for: the cold start and what it leaves to be caught up with
 LAST_S = 20.0  # of the market, in which no fault strikes
 SAMPLE_S = 5.0
 BACK_WITHIN_S = 30.0
@@ -159,7 +160,7 @@ def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: P
     """Run it. Raises CtcError when the session fails."""
     settings = _settings()
     rate = trades_per_s / TRADES_PER_S_AT_RATE_1
-    plan = make_plan(seed, FIXED_START, minutes * 60, settings, pace=1.0, rate=rate)
+    plan = make_plan(seed, FIXED_START, (COLD_MINUTES + minutes) * 60, settings, pace=1.0, rate=rate)
     with (
         surrounded(settings, to_us(plan.start)) as (background, aws, sockets, gate),
         opened_session(settings, folder, say, resume=False) as session,
@@ -176,7 +177,7 @@ def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: P
     lags = sorted(watch.lags) or [0.0]
     return Soak(
         minutes=minutes,
-        trades_per_s=round(due / (minutes * 60), 0),
+        trades_per_s=round(due / ((COLD_MINUTES + minutes) * 60), 0),
         trades_due=due,
         trades_found=found,
         normal_lag_s=round(watch.normal, 1),
@@ -204,9 +205,10 @@ def _run(session: Session, watch: Watch, done: Done) -> None:
 def markdown(found: Soak) -> str:
     """The report as tables."""
     lines = [
-        f"{found.minutes} minutes of a simulated market in real time, {found.trades_per_s:,.0f} trades/s; {found.trades_due:,} trades due, "
-        f"{found.trades_found:,} found. Lag of `detect`: p50 {found.lag_p50_s} s, p99 {found.lag_p99_s} s with faults; "
-        f"normal is below {found.normal_lag_s} s. {'Nothing lost, nothing doubled.' if not found.wrong else ' '.join(found.wrong)}",
+        f"{found.minutes} minutes of a simulated market in real time, after {COLD_MINUTES} of a cold start. "
+        f"{found.trades_per_s:,.0f} trades/s: {found.trades_due:,} trades due, {found.trades_found:,} found. "
+        f"{'Nothing lost, nothing doubled.' if not found.wrong else ' '.join(found.wrong)}",
+        f"Lag of `detect`: p50 {found.lag_p50_s} s, p99 {found.lag_p99_s} s, faults included; normal is below {found.normal_lag_s} s.",
         "",
         "| fault | at s | disturbed for s | highest lag s | lag normal after s |",
         "|---|---:|---:|---:|---:|",

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from ctc.settings import load_profile
-from sim.faults.memory import FEWEST, SETTLE_S, Memory, slope_per_minute
+from sim.faults.memory import FEWEST, Memory, slope_per_minute
 from sim.faults.soak import Soak, Struck, markdown
 from sim.faults.totals import tape_totals
 from sim.plan import FIXED_START, make_plan
@@ -28,15 +28,16 @@ class Here:
         return os.getpid()
 
 
-def test_memory_is_sampled_by_process_and_told_once_it_has_settled() -> None:
+def test_memory_is_sampled_by_process_and_its_slope_told_once_there_are_enough() -> None:
     memory = Memory()
-    for step in range(FEWEST + 1):
-        memory.sample(step * SETTLE_S, Here(), os.getpid())  # type: ignore[arg-type]
+    for step in range(FEWEST):
+        assert all(each.slope_mb_per_minute is None for each in memory.growth())
+        memory.sample(step * 5.0, Here(), os.getpid())  # type: ignore[arg-type]
     found = {each.name: each for each in memory.growth()}
     assert {"exchange", "producer", "api", "emulator", "relays", "Spark's driver"} <= set(found)
     assert found["producer"].last_mb > 10
     assert found["producer"].slope_mb_per_minute is not None
-    assert found["producer"].watched_s == FEWEST * SETTLE_S
+    assert found["producer"].watched_s == (FEWEST - 1) * 5.0
 
 
 def test_totals_are_those_of_the_tape() -> None:
