@@ -130,6 +130,13 @@ def id_space(exchange: str, market: str, native_symbol: str, kind: str) -> str:
     return f"{exchange}|{market}|{native_symbol}|{kind}"
 
 
+def space_names(space: str) -> tuple[str, str, str, str]:
+    """Exchange, market, native symbol and kind of a space; whatever stands in a poisoned native symbol, there are four."""
+    exchange, market, rest = space.split("|", 2)
+    native, _, kind = rest.rpartition("|")
+    return exchange, market, native, kind
+
+
 def event_id(space: str, trade_id: int) -> str:
     """The same print has the same id, whoever reads it and however often: `uuid5(NAMESPACE, "space|id")`.
 

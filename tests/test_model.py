@@ -9,7 +9,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctc.model import EXACT, NAMESPACE, Position, event_id, from_us, id_space, to_us
+from ctc.model import EXACT, NAMESPACE, Position, event_id, from_us, id_space, space_names, to_us
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2262, 1, 1), timezones=st.just(UTC)))
@@ -39,3 +39,8 @@ def test_position_orders_by_shard_then_number_then_line() -> None:
 def test_exact_context_holds_a_product_of_two_full_amounts() -> None:
     widest = Decimal("99999999999999999999.999999999999999999")
     assert EXACT.divide(EXACT.multiply(widest, widest), widest) == widest
+
+
+def test_space_names_are_four_whatever_a_native_symbol_holds() -> None:
+    for native in ("BTCUSDT", "BTC|USDT", "|", ""):
+        assert space_names(id_space("binance", "spot", native, "aggTrade")) == ("binance", "spot", native, "aggTrade")

@@ -9,7 +9,7 @@ from ctc.api import docs
 from ctc.api.answers import Answers
 from ctc.api.models import Gaps, GapSpace, GapSpan
 from ctc.api.parameters import Names, SymbolPath
-from ctc.model import GapLedger, SpaceLedger
+from ctc.model import GapLedger, SpaceLedger, space_names
 from ctc.ports import MetricStore
 
 
@@ -32,7 +32,7 @@ def gaps_of(symbol: str, ledger: GapLedger | None) -> Gaps:
 
 
 def _space(name: str, found: SpaceLedger) -> GapSpace:
-    exchange, market, native, kind = name.split("|")
+    exchange, market, native, kind = space_names(name)
     spans = [GapSpan(**{field: getattr(span, field) for field in GapSpan.__struct_fields__}) for span in found.noted]
     values = msgspec.structs.asdict(found)
     return GapSpace(

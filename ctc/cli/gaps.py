@@ -9,7 +9,7 @@ import typer
 from ctc.cli.options import Format, State
 from ctc.cli.output import write
 from ctc.errors import ConfigError
-from ctc.model import IdSpan
+from ctc.model import IdSpan, space_names
 from ctc.quality.ledger import settle
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE, Settings, load_state
@@ -69,6 +69,6 @@ def ledger(settings: Settings, symbol: str | None = None) -> list[tuple[Any, ...
 
 
 def _row(symbol: str, span: IdSpan) -> tuple[Any, ...]:
-    exchange, _, native, kind = span.space.split("|")
+    exchange, _, native, kind = space_names(span.space)
     ids = 0 if span.state == "halted" else span.last_id - span.first_id + 1
     return symbol, exchange, native, kind, span.state, span.first_id, span.last_id, ids, span.trades, span.started_at, span.ended_at

@@ -20,7 +20,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
-from ctc.model import EXACT, GapLedger, Heartbeat, IdSpan, Reject, Trade, to_us
+from ctc.model import EXACT, GapLedger, Heartbeat, IdSpan, Reject, Trade, space_names, to_us
 from ctc.quality.counts import Tallies, Tally
 from ctc.quality.dedup import Deduplicator, DedupState
 from ctc.quality.ledger import Ledger
@@ -234,7 +234,7 @@ def gap_columns(symbol: str, spans: list[IdSpan]) -> pa.RecordBatch:
     """`gaps` rows: what became of the ids of this batch."""
     rows = []
     for span in spans:
-        exchange, market, native, kind = span.space.split("|")
+        exchange, market, native, kind = space_names(span.space)
         names = {"symbol": symbol, "exchange": exchange, "market": market, "native_symbol": native, "kind": kind}
         rows.append(names | {name: getattr(span, name) for name in GAPS_ARROW.names if name not in names})
     return pa.RecordBatch.from_pylist(rows, schema=GAPS_ARROW)

@@ -22,7 +22,6 @@ from samples_quality import DEAD, LINES, NOON, RECORDS, SEVERAL, SEVERAL_RULES, 
 
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
-from ctc.api.quality import quality_room
 from ctc.aws.clients import client
 from ctc.aws.cloudwatch import CloudWatchMetrics, dimension
 from ctc.aws.dead_letter_summary import SUMMARY
@@ -136,7 +135,7 @@ class Stage:
     def quality(self) -> dict[str, Any]:
         metrics = MemoryMetrics()
         health = SessionHealth(self._state, metrics)
-        app = create_app(MemoryAlerts(), metrics, health, self.settings, [quality_room(DynamoQuality(self.settings))])
+        app = create_app(MemoryAlerts(), metrics, health, self.settings, quality=DynamoQuality(self.settings))
         answer: dict[str, Any] = AppClient(app).get("/quality").json()
         return answer
 
