@@ -209,7 +209,8 @@ class Spreads(Rule):
         quote = {name: sum((trade.quote_volume for trade in side), Decimal(0)) for name, side in sides.items()}
         b, c = (quote[name] / quantity[name] for name in ("binance", "coinbase"))
         end = (window + 1) * self.width
-        peg = next((peg for us, peg in reversed(self.pegs) if us <= end), None)
+        told = [(us, place) for place, (us, _) in enumerate(self.pegs) if us <= end]
+        peg = self.pegs[max(told)[1]][1] if told else None
         row = Spread(
             symbol=self.symbol,
             window_start=from_us(end - self.width),

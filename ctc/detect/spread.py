@@ -65,13 +65,17 @@ class Spreads:
             pair.coinbase_volume += trade.quote_volume
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Note the peg: of equal or later ones that came before, no window can ask any more."""
+        """Note the peg in the order of times: a producer that catches up says old ones again, which replace no newer one."""
         if heartbeat.peg is None or self._silent:
             return
         pegs, at = self.state.pegs, to_us(heartbeat.heartbeat)
-        while pegs and pegs[-1][0] >= at:
-            pegs.pop()
-        pegs.append((at, heartbeat.peg))
+        place = len(pegs)
+        while place and pegs[place - 1][0] >= at:
+            place -= 1
+        if place < len(pegs) and pegs[place][0] == at:
+            pegs[place] = (at, heartbeat.peg)
+        else:
+            pegs.insert(place, (at, heartbeat.peg))
 
     def on_clock(self, clock: int) -> None:
         """Close the windows that the clock has passed, the oldest first."""

@@ -64,6 +64,7 @@ class Channel:
         self._size = size
         self._arrived = arrived
         self._freed = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._resumes = False
         self._made_up = False  # for the loss of `healing_since`; its `Healed` may still stand in the queue
 
@@ -73,10 +74,24 @@ class Channel:
         return len(self.items) >= self._size
 
     async def put(self, item: Item, time_us: int | None) -> None:
-        """Append a frame; waits while the channel is full, which stops the socket's reader and then the exchange."""
-        while len(self.items) >= self._size:
-            self._freed.clear()
-            await self._freed.wait()
+        """Append a frame, in turn; waits while the channel is full, which stops the socket's reader and then the exchange.
+
+        A reader that is cancelled while it waits has read the frame: it is appended all the same.
+        """
+        try:
+            if self.full or self._turn.locked():
+                async with self._turn:  # two sockets of one market overlap: neither may overtake the other's frame
+                    while self.full:
+                        self._freed.clear()
+                        await self._freed.wait()
+                    self._append(item, time_us)
+                return
+        except asyncio.CancelledError:
+            self._append(item, time_us)
+            raise
+        self._append(item, time_us)
+
+    def _append(self, item: Item, time_us: int | None) -> None:
         if time_us is not None and time_us > self.mark:
             self.mark = time_us
         self.items.append((self.mark, item))

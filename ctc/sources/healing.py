@@ -17,7 +17,7 @@ from heapq import merge
 
 from ctc.errors import ExchangeError
 from ctc.exchanges import Reading
-from ctc.model import Trade, to_us
+from ctc.model import Trade, from_us, to_us
 from ctc.sources.channel import Channel, IdHoles, Settled
 from ctc.sources.history import NOT_YET, Filled, HistoryClient
 
@@ -56,6 +56,11 @@ class Healing:
     def knows(self) -> bool:
         """Whether there is a place to go on from."""
         return self._dense and (bool(self.following) or self.since is not None)
+
+    def lost(self) -> None:
+        """The socket was lost: what markets without an id trade from here on is missed."""
+        if self.since is None and self.following and self._channel.mark >= 0:
+            self.since = from_us(self._channel.mark)
 
     def resume(self, following: dict[str, int], since: datetime, left: Iterable[tuple[str, int, int]]) -> None:
         """Go on from where an earlier process stood."""

@@ -77,6 +77,8 @@ class HistoryClient:
 
     async def since(self, native: str, moment: datetime) -> Filled:
         """The trades of a market of which no id is known, from a time on. Never raises; ids are not checked for holes."""
+        if self._history.path(native, self._kind, since=moment) is None:
+            return Filled([], [], [], f"{self._history.exchange.name} has no {self._kind} history by time")
         rows: list[Trade] = []
         trouble = ""
         try:

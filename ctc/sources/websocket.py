@@ -111,6 +111,7 @@ class Link:
 
     def _lose(self, trouble: str) -> None:
         if self.healing.knows:
+            self.healing.lost()
             self._channel.lose(trouble, self._monotonic())
         else:
             self._channel.change(False, trouble)

@@ -434,7 +434,7 @@ def test_hole_is_waited_for_by_the_highest_time_however_heartbeats_run() -> None
     assert len(result.gaps) == 1
 
 
-def test_pegs_that_run_backwards_are_taken_in_the_order_in_which_they_count() -> None:
+def test_pegs_that_run_backwards_replace_no_newer_one() -> None:
     tape = Tape()
     tape.trade(1, "102", "1", "binance")
     tape.trade(2, "100", "1", "coinbase")
@@ -443,7 +443,7 @@ def test_pegs_that_run_backwards_are_taken_in_the_order_in_which_they_count() ->
     for second, peg in ((5, "1"), (29, "0.98"), (20, "0.99"), (33, "0.97"), (30, "1.01"), (66, "1")):
         tape.beat(second, peg=peg)
     result = agreed(tape)
-    assert [spread.peg for spread in result.spreads] == [Decimal("1.01"), Decimal("1.01")]
+    assert [spread.peg for spread in result.spreads] == [Decimal("1.01"), Decimal("0.97")]
 
 
 def test_trades_from_far_ahead_wait_for_their_time() -> None:

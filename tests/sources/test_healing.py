@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from fakes_exchange import run
 
+from ctc.exchanges import Reading
 from ctc.sources.channel import Channel, LinkChange, Settled
 from ctc.sources.healing import Healing
 from ctc.sources.history import Filled
@@ -70,5 +71,39 @@ def test_range_stays_open_until_the_reader_has_what_was_read_of_it(channel: Chan
         await retrying
         assert healing.settling == [(NATIVE, 5, 9)]
         assert channel.items[-1][1] == Settled(NATIVE, 5, 9)
+
+    run(test())
+
+
+def test_what_waits_for_a_full_channel_is_not_overtaken_nor_lost_when_its_reader_is_cancelled() -> None:
+    async def test() -> None:
+        channel = Channel("binance", (NATIVE,), 1, asyncio.Event())
+        await channel.put(Reading(kind="0"), None)
+        waiting = [asyncio.create_task(channel.put(Reading(kind=kind), None)) for kind in "12"]
+        await asyncio.sleep(0)
+        first = channel.items.popleft()[1]
+        channel.taken()
+        behind = asyncio.create_task(channel.put(Reading(kind="3"), None))
+        waiting[1].cancel()
+        await asyncio.wait(waiting)
+        behind.cancel()
+        await asyncio.wait({behind})
+        assert [first.kind, *(item.kind for _, item in channel.items)] == ["0", "1", "2", "3"]
+
+    run(test())
+
+
+def test_second_writer_does_not_overtake_one_that_waits() -> None:
+    async def test() -> None:
+        channel = Channel("binance", (NATIVE,), 1, asyncio.Event())
+        await channel.put(Reading(kind="0"), None)
+        waiting = asyncio.create_task(channel.put(Reading(kind="1"), None))
+        await asyncio.sleep(0)
+        channel.items.popleft()
+        channel.taken()
+        channel.open_wide()
+        await channel.put(Reading(kind="2"), None)
+        await waiting
+        assert [item.kind for _, item in channel.items] == ["1", "2"]
 
     run(test())

@@ -152,3 +152,15 @@ def test_requests_keep_their_distance() -> None:
 
     run(test())
     assert times[0] >= 5 / 50
+
+
+def test_kind_without_a_history_by_time_says_so() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            asked = client(server, "binance", kind="trade")
+            found = await asked.since("BTCUSDT", from_us(BASE_MS * 1000))
+            await asked.close()
+        assert found.trades == []
+        assert "binance has no trade history by time" in found.trouble
+
+    run(test())

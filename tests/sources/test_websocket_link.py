@@ -515,3 +515,18 @@ def test_history_that_is_a_moment_behind_the_socket_is_asked_again() -> None:
             assert IdHoles("BTCUSDT", ((4, 4),)) in rig.items
 
     run(test())
+
+
+def test_link_makes_up_for_a_market_that_had_no_trade_before_the_cut() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            server.history = {"BTCUSDT": tens([1]), "ETHUSDT": {6: 5, 7: 20, 8: 30}}
+            await server.drop()
+            await until(lambda: any(isinstance(item, Healed) for item in rig.items))
+            assert rig.ids == [1, 7, 8]
+            assert rig.changes == [True, True]
+
+    run(test())
