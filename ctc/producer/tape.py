@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from ctc.codec import encode_line
 from ctc.errors import FrameError
 from ctc.exchanges import Reading
-from ctc.model import Heartbeat, Trade, to_us
+from ctc.model import EPOCH, Heartbeat, Trade, from_us, to_us
 from ctc.producer.batcher import Batcher
 from ctc.producer.heartbeats import Heartbeats, Venues
 
 # With its key and a little air below the stream's 1 MiB for a record.
 MAX_LINE_BYTES = 1_000_000
+STALE = timedelta(seconds=60)
 _TOO_LONG = "longer than a record of the stream can be"
 
 
@@ -67,11 +68,13 @@ class Tape:
         self._dead = dead
         self._now = now
         self._said = said
+        self._stale_before = EPOCH
 
     def advance(self, time_us: int) -> None:
         """Say the heartbeats that are due before a frame of this time."""
         if time_us >= self.heartbeats.next_us:
             self.heartbeats.advance(time_us)
+            self._stale_before = from_us(time_us) - STALE
 
     def reading(self, reading: Reading) -> None:
         """Queue a frame's trades."""
@@ -87,6 +90,9 @@ class Tape:
         if venue is None:
             self.counters.ignored += 1
             return
+        if trade.timestamp < self._stale_before and trade.ingestion_timestamp <= trade.timestamp:
+            # Read off the frames, the time of receipt is the trade's own; for one that comes this late it is where the merge stands.
+            trade = msgspec.structs.replace(trade, ingestion_timestamp=self._now())
         line = encode_line(trade)
         if len(line) > MAX_LINE_BYTES:
             self.counters.frames -= 1

@@ -94,3 +94,12 @@ def test_dead_letter_fits_into_a_record_whatever_the_frame() -> None:
         assert len(line) <= MAX_LINE_BYTES
         assert letter["cut_from"] == len(raw)
         assert raw.startswith(base64.b64decode(letter["raw"]))
+
+
+def test_trade_that_comes_long_after_its_time_is_stamped_with_where_the_merge_stands() -> None:
+    us = BASE_MS * 1000
+    minute = 60_000_000
+    _, lines, _ = played(us, agg_trade(1, 10), us + 10 * minute, agg_trade(2, 10), agg_trade(3, 9 * 60_000 + 30_000))
+    delays = [trade.ingestion_timestamp - trade.timestamp for trade in trades_of(lines.decoded("BTC-USDT"))]
+    assert [delay.total_seconds() > 300 for delay in delays] == [False, True, False]
+    assert delays[0].total_seconds() == delays[2].total_seconds() == 0

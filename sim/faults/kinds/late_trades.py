@@ -26,7 +26,7 @@ STORES = ("anomalies", "DynamoDB alerts")
 
 
 class LateTrades(Fault):
-    """They are kept, change no bar and no spread, and a whale among them is still a whale.
+    """They are kept and flagged late, change no bar and no spread, and a whale among them is still a whale.
 
     Their ids are those just before the session's first ones, so that no hole comes with them. A snapshot counts them and is not compared.
     """
@@ -80,7 +80,7 @@ class LateTrades(Fault):
 def _row(trade: Trade) -> dict[str, Any]:
     """As `raw_trades` holds it. Where time is read off the frames the ingestion is stamped with the trade's own: not late by that."""
     row = {name: value for name, value in msgspec.structs.asdict(trade).items() if name not in UNCOMPARED}
-    return {**row, "is_late": False, "is_inconsistent": False}
+    return {**row, "is_late": True, "is_inconsistent": False}
 
 
 class _Market(msgspec.Struct):
