@@ -101,6 +101,7 @@ class Volume(Rule):
         self.windows: dict[tuple[int, str], _Window] = {}  # open ones that have a trade, by (minute, exchange)
         self.up: dict[tuple[int, str], dict[str, bool]] = defaultdict(dict)  # marks of open minutes by producer
         self.first_up: dict[tuple[str, str], int] = {}  # by exchange and producer
+        self.heard: dict[tuple[str, str], int] = {}  # likewise: the newest heartbeat
         self.complete: dict[tuple[int, str], Decimal] = {}  # quote volume of complete closed bars
         self.baselines: dict[tuple[int, str], _Baseline] = {}  # only saves time: a frozen one doesn't change
         self.robust_bars: dict[str, list[int]] = defaultdict(list)  # minutes that raised volume.robust
@@ -112,6 +113,7 @@ class Volume(Rule):
         for venue in event.heartbeat.venues:
             if venue.connected:
                 self.first_up.setdefault((venue.exchange, producer), event.us)
+            self.heard[venue.exchange, producer] = max(event.us, self.heard.get((venue.exchange, producer), event.us))
             if self.closed((minute + 1) * MINUTE, event.before):
                 continue
             said = self.up[minute, venue.exchange]
@@ -187,7 +189,8 @@ class Volume(Rule):
         if not has_trade and not up:
             return
         window = self.windows.pop(key, _Window())
-        complete = any(self.first_up[exchange, producer] <= minute * MINUTE for producer in up)
+        start, end = minute * MINUTE, (minute + 1) * MINUTE
+        complete = any(self.first_up[exchange, producer] <= start and self.heard[exchange, producer] >= end for producer in up)
         for rule, score in self._scores(minute, exchange, window).items():
             if rule in window.fired:
                 done = {

@@ -40,6 +40,7 @@ class Venue(msgspec.Struct, array_like=True):
     marks: dict[int, dict[str, bool]]  # up or down by producer, of minutes that are not closed
     closed: dict[int, ClosedBar]
     first_up: dict[str, int] = {}  # by producer
+    newest_beat: dict[str, int] = {}  # by producer
     baseline: Baseline | None = None  # of the one minute that is frozen and not closed, once it was needed
     robust_minute: int | None = None  # of the last robust alert
 
@@ -56,9 +57,9 @@ class Venue(msgspec.Struct, array_like=True):
         said = self.marks.setdefault(minute, {})
         said[producer] = connected and said.get(producer, True)
 
-    def vouched(self, marks: dict[str, bool], start_us: int) -> bool:
-        """True if one producer was connected through the whole minute that starts there."""
-        return any(up and self.first_up[producer] <= start_us for producer, up in marks.items())
+    def vouched(self, marks: dict[str, bool], start_us: int, end_us: int) -> bool:
+        """True if one producer was connected through the whole minute, and lived to say so at its end."""
+        return any(up and self.first_up[name] <= start_us and self.newest_beat[name] >= end_us for name, up in marks.items())
 
     def cools_down(self, minute: int, settings: VolumeSettings) -> bool:
         """True while a robust alert of an earlier bar holds this one's back."""

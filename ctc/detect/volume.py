@@ -74,6 +74,7 @@ class Volumes:
             venue = self._venue(named.exchange)
             if named.connected:
                 venue.first_up.setdefault(heartbeat.producer, us)
+            venue.newest_beat[heartbeat.producer] = max(us, venue.newest_beat.get(heartbeat.producer, us))
             if us >= self._closed_before:
                 venue.mark(minute, heartbeat.producer, named.connected)
 
@@ -156,7 +157,7 @@ class Volumes:
         if bar is None:
             bar = OpenBar(_ZERO, _ZERO, 0, 0)
         start = minute * self._width_us
-        complete = venue.vouched(marks, start)
+        complete = venue.vouched(marks, start, start + self._width_us)
         tested = self._measure(exchange, venue, minute, bar.quote_volume, bar.trades)
         self._conclude(tested, bar, venue, complete, clock)
         self._findings.bars.append(

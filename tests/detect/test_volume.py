@@ -125,7 +125,7 @@ def test_minute_is_complete_while_one_of_two_producers_is_connected_all_through_
     for second in range(246):
         tape.trade(second + 0.5, "100", "1")
         # The first is away in the second minute; the other comes in the middle of the first, and is away in the third.
-        tape.beat(second, producer="one", down=("binance",) if 60 <= second < 65 else ())
+        tape.beat(second, producer="one", down=("binance",) if 61 <= second < 65 else ())
         if second >= 30:
             tape.beat(second, producer="two", down=("binance",) if 130 <= second < 135 else ())
     whole = [bar.complete for bar in volumes(tape).bars if bar.exchange == "binance"]
@@ -134,3 +134,13 @@ def test_minute_is_complete_while_one_of_two_producers_is_connected_all_through_
     assert [bar.complete for bar in volumes(without_the_second).bars if bar.exchange == "binance"] == [True, False, True, True]
     without_the_first = Tape(log=[(at, line) for at, line in tape.log if getattr(line, "producer", "two") == "two"])
     assert [bar.complete for bar in volumes(without_the_first).bars if bar.exchange == "binance"] == [False, True, False, True]
+
+
+def test_producer_that_died_in_a_minute_does_not_vouch_for_it() -> None:
+    tape = Tape()
+    for second in range(186):
+        tape.trade(second + 0.5, "100", "1")
+        if second <= 80:  # the last that is heard of it is in the second minute
+            tape.beat(second, producer="one")
+        tape.beat(second, producer="two", down=("binance",) if 90 <= second < 95 else ())
+    assert [bar.complete for bar in volumes(tape).bars if bar.exchange == "binance"] == [True, False, True]
