@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -25,10 +27,12 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
     told: Queue[int] = context.Queue()
     # A process that ends with its job gives back its memory, and its peak is that job's.
     pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(told,), max_tasks_per_child=1)
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())  # raised where nothing is half begun
     try:
         with _interrupts_held():
             futures = [pool.submit(_work, job, settings) for job in chosen]
-        _watch(futures, told, tell)
+        _watch(futures, told, tell, interrupted)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in multiprocessing.active_children():
@@ -36,6 +40,7 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
         raise
     finally:
         pool.shutdown()
+        signal.signal(signal.SIGINT, before)
     return [future.result() for future in futures]
 
 
@@ -55,6 +60,15 @@ def _interrupts_held() -> Iterator[None]:
 def _begin(told: Queue[int]) -> None:
     global _told
     _told = told
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker that was being started when Ctrl-C came may be known to nobody: it ends by itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "the pool's initializer runs in a worker"
+    parent.join()
+    os._exit(1)
 
 
 def _work(job: Job, settings: Settings) -> SymbolRun:
@@ -62,10 +76,12 @@ def _work(job: Job, settings: Settings) -> SymbolRun:
     return run_symbol(job, settings, _told.put)
 
 
-def _watch(futures: Sequence[Future[SymbolRun]], told: Queue[int], tell: Callable[[int], None]) -> None:
-    """Pass on what the workers tell until all have ended, or one has failed."""
+def _watch(futures: Sequence[Future[SymbolRun]], told: Queue[int], tell: Callable[[int], None], interrupted: threading.Event) -> None:
+    """Pass on what the workers tell until all have ended, or one has failed. Raises KeyboardInterrupt after Ctrl-C."""
     left = set(futures)
     while left:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         done, left = wait(left, LOOK_S, FIRST_COMPLETED)
         for future in done:
             future.result()
