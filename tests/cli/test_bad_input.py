@@ -373,8 +373,8 @@ def test_process_ends_with_the_code_and_without_a_traceback(tmp_path: Path) -> N
 def test_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
     pipe = tmp_path / "recording.json"
     os.mkfifo(pipe)
-    code = "import ctc.sources.survey, os, signal\nfrom ctc.cli.main import main\n" + (
-        "ctc.sources.survey.expand = lambda _: os.kill(os.getpid(), signal.SIGINT)\nmain()"
+    code = "import ctc.sources.survey, signal\nfrom ctc.cli.main import main\n" + (
+        "ctc.sources.survey.expand = lambda _: signal.raise_signal(signal.SIGINT)\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code, "normalize", str(pipe)], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -27,6 +27,7 @@ from ctc.aws.cloudwatch import CloudWatchMetrics, dimension
 from ctc.aws.dead_letter_summary import SUMMARY
 from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.kinesis import KinesisWriter
+from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
 from ctc.aws.query import LakeReader
 from ctc.codec import encode_line, pack
@@ -68,8 +69,10 @@ class Stage:
 
     def plan(self, name: str) -> QueryPlan:
         """A plan with sinks that remember nothing, as in a new process."""
-        make = {"lake": lake_plan, "dead_letters": dead_letters_plan}[name]
-        return make(self._app, self.settings, DynamoQuality(self.settings), CloudWatchMetrics(self.settings))
+        stores = DynamoQuality(self.settings), CloudWatchMetrics(self.settings)
+        if name == "lake":
+            return lake_plan(self._app, self.settings, DynamoMetrics(self.settings), *stores)
+        return dead_letters_plan(self._app, self.settings, *stores)
 
     def run(self, name: str, around: Callable[[Any], Any] = lambda sink: sink) -> None:
         """Take in all that the stream has; `around` may wrap the sink."""
