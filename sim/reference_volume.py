@@ -109,12 +109,14 @@ class Volume(Rule):
         self.late = 0
 
     def mark(self, event: Counted) -> None:
-        minute, producer = event.us // MINUTE, event.heartbeat.producer
+        minute, producer = (event.us - 1) // MINUTE, event.heartbeat.producer
         for venue in event.heartbeat.venues:
             if venue.connected:
                 self.first_up.setdefault((venue.exchange, producer), event.us)
             self.heard[venue.exchange, producer] = max(event.us, self.heard.get((venue.exchange, producer), event.us))
             if self.closed((minute + 1) * MINUTE, event.before):
+                continue
+            if venue.connected and event.us <= self.first_up[venue.exchange, producer]:
                 continue
             said = self.up[minute, venue.exchange]
             said[producer] = said.get(producer, True) and venue.connected

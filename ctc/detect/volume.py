@@ -67,15 +67,17 @@ class Volumes:
             self._test(trade.exchange, venue, minute, bar, fired)
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Mark the heartbeat's minute for the exchanges that it names; a closed minute takes no mark."""
+        """Mark the minute that ends with the heartbeat or holds it, for the exchanges that it names; a closed one takes no mark.
+
+        A heartbeat speaks of the time before it, so that a producer's first one that is connected marks nothing.
+        """
         us = to_us(heartbeat.heartbeat)
-        minute = us // self._width_us
+        minute = (us - 1) // self._width_us
         for named in heartbeat.venues:
             venue = self._venue(named.exchange)
-            if named.connected:
-                venue.first_up.setdefault(heartbeat.producer, us)
+            first = venue.first_up.setdefault(heartbeat.producer, us) if named.connected else None
             venue.newest_beat[heartbeat.producer] = max(us, venue.newest_beat.get(heartbeat.producer, us))
-            if us >= self._closed_before:
+            if us > self._closed_before and (first is None or us > first):
                 venue.mark(minute, heartbeat.producer, named.connected)
 
     def on_clock(self, clock: int) -> None:

@@ -14,7 +14,6 @@ from ctc.model import Heartbeat, Trade, VenueMark, from_us, to_us
 from ctc.settings import Settings
 
 SECOND = 1_000_000
-MINUTE = 60 * SECOND
 # A longer jump of the clock is a gap between recordings (or a machine that slept), not a time to count through.
 LONGEST_STEP = 120 * SECOND
 # Past every window and its lateness: the last heartbeat closes them all.
@@ -39,12 +38,12 @@ class Venue:
     names_ids: bool = True
     holes: list[tuple[int, int]] = field(default_factory=list)  # that no heartbeat has told of yet
 
-    def connected(self, time_us: int) -> bool:
-        """Whether everything up to this time was seen: by its connection, or by what its recording spans."""
+    def connected(self, since_us: int, time_us: int) -> bool:
+        """Whether all between was seen: by its connection, or by what its recording spans."""
         if self.spans is None:
             return self.up and self.unbroken
         # In order of time, and read only a little ahead: the one that counts is near the end.
-        newest = next((span for span in reversed(self.spans) if span[0] < time_us), None)
+        newest = next((span for span in reversed(self.spans) if span[0] <= since_us), None)
         return newest is not None and time_us <= newest[1]
 
     def mark(self, connected: bool) -> VenueMark:
@@ -111,6 +110,7 @@ class Heartbeats:
         self._venues = venues
         self._say = say
         self._next = -1
+        self._newest = -1
         self.peg: Decimal | None = None
         self.count = 0
 
@@ -122,7 +122,8 @@ class Heartbeats:
                 venue.last_id = mark.last_id
         for beat in beats:
             self.peg = beat.peg
-            self._next = to_us(beat.heartbeat) + SECOND
+            self._newest = to_us(beat.heartbeat)
+            self._next = self._newest + SECOND
 
     @property
     def next_us(self) -> int:
@@ -141,26 +142,26 @@ class Heartbeats:
             self._next += SECOND
 
     def _jump(self, time_us: int) -> None:
-        """Close what was before the gap, and say that the minute in which it ends is not whole."""
+        """Say that the gap's first second and its last were not seen whole: what lies between has no heartbeat."""
         self._beat(self._next, connected=False)
-        resumed = time_us // SECOND * SECOND
-        if resumed % MINUTE:
-            self._beat(resumed, connected=False)
-        self._next = resumed + SECOND
+        for venue in self._venues:
+            venue.unbroken = False
+        self._next = -(-time_us // SECOND) * SECOND
 
     def finish(self, end_us: int) -> None:
-        """Say the seconds before `end_us`, that it ended there, and the last one, which closes every window."""
+        """Say the seconds up to `end_us`, of which a last one that was cut short is not whole, and what closes every window."""
         if self._next < 0:
             return
         end = max(-(-end_us // SECOND) * SECOND, self._next)
         self.advance(end - SECOND)
-        self._beat(end, connected=False)
+        self._beat(end, connected=end == end_us)
         self._beat(end + FINAL_AFTER, connected=False, final=True)
 
     def _beat(self, time_us: int, *, connected: bool = True, final: bool = False) -> None:
-        moment = from_us(time_us)
+        moment, since_us = from_us(time_us), self._newest if self._newest >= 0 else time_us
+        self._newest = time_us
         for symbol, venues in self._venues.by_symbol.items():
-            marks = tuple(venue.mark(connected and venue.connected(time_us)) for venue in venues)
+            marks = tuple(venue.mark(connected and venue.connected(since_us, time_us)) for venue in venues)
             self._say(Heartbeat(heartbeat=moment, symbol=symbol, producer=self._producer, venues=marks, peg=self.peg, final=final))
             self.count += 1
         for venue in self._venues:

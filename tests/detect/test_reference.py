@@ -394,8 +394,18 @@ def test_volume_bar_is_missing_while_the_venue_is_away() -> None:
     tape.beats(130, 180, 10)
     tape.beats(190, 250, 10)
     bars = [(bar.window_start, bar.trade_count, bar.complete) for bar in run(tape.log).bars if bar.exchange == "binance"]
-    # the heartbeat at 60 s marks minute 1 up, the later ones down: no trade, so it is missing; that at 120 s marks minute 2 down
-    assert bars == [(at(0), 1, True), (at(120), 1, False), (at(180), 0, True)]
+    # the heartbeat at 60 s speaks of minute 0, and those down, the one at 120 s too, of minute 1: no trade, so it is missing
+    assert bars == [(at(0), 1, True), (at(120), 1, True), (at(180), 0, True)]
+
+
+def test_volume_minute_that_lost_its_last_second_is_not_complete() -> None:
+    tape = Tape()
+    tape.beat(0)
+    tape.beats(10, 50, 10)
+    tape.beat(60, down=["binance"])
+    tape.beats(70, 130, 10)
+    found = {(bar.exchange, bar.window_start): bar.complete for bar in run(tape.log).bars}
+    assert found == {("coinbase", at(0)): True, ("binance", at(60)): True, ("coinbase", at(60)): True}
 
 
 def test_volume_bar_before_the_venue_was_first_up_is_not_complete() -> None:

@@ -67,14 +67,14 @@ def test_loss_shows_in_the_next_heartbeat_even_when_it_was_short(said: list[Hear
     assert [states(beat) for beat in said] == [[True, False], [True, True], [False, True], [False, True]]
 
 
-def test_jump_is_closed_at_its_start_and_marks_the_minute_it_ends_in(said: list[Heartbeat], venues: Venues) -> None:
+def test_jump_is_closed_at_its_start_and_its_last_second_is_not_whole(said: list[Heartbeat], venues: Venues) -> None:
     beats = Heartbeats("p", venues, said.append)
     beats.advance(START)
     beats.advance(START + S)
     beats.advance(START + int(3630.5 * S))
     beats.advance(START + int(3632.1 * S))
-    assert times(said) == [1, 2, 3630, 3631, 3632]
-    assert [states(beat)[0] for beat in said] == [True, False, False, True, True]
+    assert times(said) == [1, 2, 3631, 3632]
+    assert [states(beat)[0] for beat in said] == [True, False, False, True]
 
 
 def test_jump_to_a_whole_minute_leaves_that_minute_whole(said: list[Heartbeat], venues: Venues) -> None:
@@ -82,7 +82,7 @@ def test_jump_to_a_whole_minute_leaves_that_minute_whole(said: list[Heartbeat], 
     beats.advance(START)
     beats.advance(START + 600 * S)
     beats.advance(START + 601 * S)
-    assert list(zip(times(said), [states(beat)[0] for beat in said], strict=True)) == [(1, False), (601, True)]
+    assert list(zip(times(said), [states(beat)[0] for beat in said], strict=True)) == [(1, False), (600, False), (601, True)]
 
 
 def test_step_of_two_minutes_is_counted_through(said: list[Heartbeat], venues: Venues) -> None:
@@ -113,7 +113,25 @@ def test_spans_of_a_recording_decide_when_they_are_known(said: list[Heartbeat]) 
     beats = Heartbeats("p", venues, said.append)
     beats.advance(START - S)
     beats.advance(START + 7 * S)
-    assert [states(beat)[0] for beat in said] == [False, True, True, True, False, False, True, True]
+    assert [states(beat)[0] for beat in said] == [False, False, True, True, False, False, True, True]
+
+
+def test_span_that_covers_a_jump_says_so(said: list[Heartbeat]) -> None:
+    venues = Venues()
+    venues.add("X-USD", Venue("binance", "spot", "XUSD", "trade", spans=[(START, START + 900 * S)]))
+    beats = Heartbeats("p", venues, said.append)
+    beats.advance(START)
+    beats.advance(START + 600 * S + 1)
+    beats.advance(START + 601 * S)
+    assert list(zip(times(said), [states(beat)[0] for beat in said], strict=True)) == [(1, False), (601, True)]
+
+
+def test_end_on_a_whole_second_leaves_that_second_whole(said: list[Heartbeat], venues: Venues) -> None:
+    beats = Heartbeats("p", venues, said.append)
+    beats.advance(START)
+    beats.finish(START + 60 * S)
+    assert times(said)[-2:] == [60, 130]
+    assert [states(beat)[0] for beat in said[-2:]] == [True, False]
 
 
 def test_venues_of_a_profile_follow_its_maps() -> None:
