@@ -1,5 +1,6 @@
 """`python -m sim.faults [--fault NAME ...] [--seeds N] [--first SEED] [--format table|json] [--write]`: the fault matrix, by running it.
 
+With `--write` verdicts are kept in docs/faults.jsonl as they come, and those found there are not run again: remove it to begin anew.
 Exit code 0 when no session differs from its undisturbed run, 1 when one does.
 """
 
@@ -9,20 +10,19 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 from sim.faults.campaign import campaign
-from sim.faults.matrix import Verdict, markdown
+from sim.faults.matrix import Verdict, kept, markdown
 from sim.faults.registry import chosen, known
 from sim.faults.session import Shape
 
 PAGE = ROOT / "docs" / "FAULTS.md"
+KEPT = ROOT / "docs" / "faults.jsonl"
 BEGIN, END = "<!-- matrix: written by python -m sim.faults --write -->", "<!-- end of the matrix -->"
-QUICK, END_QUICK = "<!-- matrix: written by python -m sim.faults --without-spark --write -->", "<!-- end of the quick matrix -->"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -36,7 +36,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=shape.rate, metavar="X", help=f"of the market's activity (default {shape.rate})")
     parser.add_argument("--without-spark", action="store_true", help="only faults before the stream, in sessions that end there (quick)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of what is printed at the end")
-    parser.add_argument("--write", action="store_true", help=f"put the matrix into {PAGE.relative_to(ROOT)}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"go on with {KEPT.relative_to(ROOT)}, and put the matrix into {PAGE.relative_to(ROOT)}"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     return parser.parse_args(arguments)
 
@@ -52,12 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:7.1f} s] {text}", file=sys.stderr, flush=True)
 
-    verdicts: list[Verdict] = []
+    verdicts = kept(KEPT) if options.write else []
+    done = {(verdict.seed, verdict.fault) for verdict in verdicts if verdict.ok}
+    verdicts = [verdict for verdict in verdicts if verdict.ok]
     try:
-        shape = Shape(options.minutes, options.rate, not options.without_spark)
-        kinds = [kind for kind in chosen(options.fault) if shape.whole or not kind.behind_stream]
-        for verdict in campaign(range(options.first, options.first + options.seeds), kinds, shape, say):
+        shape = Shape(options.minutes, options.rate)
+        kinds = [kind for kind in chosen(options.fault) if not (options.without_spark and kind.behind_stream)]
+        for verdict in campaign(range(options.first, options.first + options.seeds), kinds, shape, say, done):
             verdicts.append(verdict)
+            if options.write:
+                with KEPT.open("ab") as file:
+                    file.write(msgspec.json.encode(verdict) + b"\n")
             for line in verdict.differences:
                 say(f"{verdict.fault}: {line}")
     except CtcError as error:
@@ -66,22 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted: what follows is what was finished")
     finally:
-        _tell(verdicts, options, time.monotonic() - began)
+        _tell(verdicts, options)
     return 0 if verdicts and all(verdict.ok for verdict in verdicts) else 1
 
 
-def _tell(verdicts: list[Verdict], options: argparse.Namespace, took_s: float) -> None:
+def _tell(verdicts: list[Verdict], options: argparse.Namespace) -> None:
     table = markdown(verdicts)
     print(msgspec.json.format(msgspec.json.encode(verdicts)).decode() if options.format == "json" else table)
     if options.write and verdicts:
-        given = " ".join(f"--fault {name}" for name in options.fault)
-        begin, end = (QUICK, END_QUICK) if options.without_spark else (BEGIN, END)
-        quick = "--without-spark " if options.without_spark else ""
-        command = f"python -m sim.faults {quick}--seeds {options.seeds} --first {options.first} --write {given}".strip()
-        when = f"{datetime.now(UTC):%Y-%m-%d}"
-        head = f"`{command}`, {when}, {took_s / 60:.0f} minutes.\n\n"
-        before, rest = PAGE.read_text().split(begin)
-        PAGE.write_text(f"{before}{begin}\n{head}{table}{end}{rest.split(end)[1]}")
+        before, rest = PAGE.read_text().split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":

@@ -116,8 +116,10 @@ def dead_letters(settings: Settings) -> dict[str, list[bytes]]:
 
 
 def compare(expected: Facts, found: Facts, stores: Iterable[str] = KEYS) -> list[Difference]:
-    """Store by store, field by field."""
-    return [_compare(expected.tables[store], found.tables[store]) for store in stores if store in expected.tables]
+    """Store by store, field by field; a session without Spark has some of them."""
+    return [
+        _compare(expected.tables[store], found.tables[store]) for store in stores if store in expected.tables.keys() & found.tables.keys()
+    ]
 
 
 def _compare(due: Table, have: Table) -> Difference:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 
 import msgspec
 
-from sim.faults.facts import Difference
+from sim.faults.fault import Fault
+from sim.faults.registry import chosen, known
 
 HEAD = (
     "fault",
     "disturbs",
+    "session",
     "seeds",
     "times",
     "rows expected",
@@ -26,12 +29,11 @@ HEAD = (
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One fault in one session. `injected` counts strikes of whatever the fault counts (calls, frames, processes).
 
-    Rows are those of `raw_trades`, alerts those of DynamoDB; `differences` are of all compared stores, in sentences.
+    Rows are those of `raw_trades`, alerts those of DynamoDB (in a session without Spark: what the folds make of its log);
+    `differences` are of all compared stores, in sentences.
     """
 
     fault: str
-    part: str
-    what: str
     seed: int
     beside: list[str]  # the other faults of the session
     injected: int
@@ -41,7 +43,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     alerts_expected: int | None  # None where only the session's own log tells
     alerts_found: int
     recovery_s: list[float]
-    stores: list[Difference]
     differences: list[str]
     note: str = ""
 
@@ -53,18 +54,20 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
     """The matrix's rows: one a fault, over all its seeds."""
-    names = dict.fromkeys(verdict.fault for verdict in sorted(verdicts, key=lambda each: (each.part, each.fault)))
-    return [_row([verdict for verdict in verdicts if verdict.fault == name]) for name in names]
+    faults = known()
+    names = dict.fromkeys(verdict.fault for verdict in sorted(verdicts, key=lambda each: (faults[each.fault].part, each.fault)))
+    return [_row(faults[name], [verdict for verdict in verdicts if verdict.fault == name]) for name in names]
 
 
-def _row(own: Sequence[Verdict]) -> tuple[str, ...]:
+def _row(kind: type[Fault], own: Sequence[Verdict]) -> tuple[str, ...]:
     times = sorted(each for verdict in own for each in verdict.recovery_s)
     recovery = f"{median(times):.1f} (most {times[-1]:.1f})" if times else "-"
     sums = [_sum([getattr(each, name) for each in own]) for name in ("rows_expected", "rows_found", "alerts_expected", "alerts_found")]
     wrong = sum(not each.ok for each in own)
     return (
-        own[0].fault,
-        own[0].part,
+        kind.name,
+        kind.part,
+        "whole" if kind.behind_stream else "log",
         str(len({each.seed for each in own})),
         f"{sum(each.injected for each in own):,}",
         *sums,
@@ -78,10 +81,17 @@ def _sum(values: Sequence[int | None]) -> str:
     return f"{sum(known):,}" if len(known) == len(values) else "as its log says"
 
 
+def kept(file: Path) -> list[Verdict]:
+    """The verdicts of earlier runs, the newest of each seed and fault."""
+    if not file.is_file():
+        return []
+    found = [msgspec.json.decode(line, type=Verdict) for line in file.read_bytes().splitlines()]
+    return list({(each.seed, each.fault): each for each in found}.values())
+
+
 def markdown(verdicts: Sequence[Verdict]) -> str:
     """The matrix, and what each fault does."""
-    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * 2 + "---:|" * 7 + "---|"]
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * 3 + "---:|" * 7 + "---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows(verdicts)]
-    told = {verdict.fault: verdict.what for verdict in verdicts}
-    lines += ["", *(f"- `{name}`: {what}." for name, what in sorted(told.items()))]
+    lines += ["", *(f"- `{kind.name}`: {kind.what}." for kind in chosen(sorted({each.fault for each in verdicts})))]
     return "\n".join(lines) + "\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sim.faults.facts import KEYS, Facts, Table, compare
-from sim.faults.matrix import Verdict, markdown, rows
+from sim.faults.matrix import Verdict, kept, markdown, rows
 from sim.faults.registry import chosen, known
 
 
@@ -49,8 +51,6 @@ def test_order_does_not_matter_and_a_filled_trade_may_have_another_payload() -> 
 def verdict(seed: int, *differences: str) -> Verdict:
     return Verdict(
         fault="spark_killed",
-        part="Spark",
-        what="a kill",
         seed=seed,
         beside=[],
         injected=2,
@@ -60,18 +60,24 @@ def verdict(seed: int, *differences: str) -> Verdict:
         alerts_expected=3,
         alerts_found=3,
         recovery_s=[float(seed)],
-        stores=[],
         differences=list(differences),
     )
 
 
 def test_matrix_adds_up_seeds_and_says_where_something_differs() -> None:
     assert rows([verdict(1), verdict(2), verdict(6)]) == [
-        ("spark_killed", "Spark", "3", "6", "30", "30", "9", "9", "2.0 (most 6.0)", "none")
+        ("spark_killed", "Spark", "whole", "3", "6", "30", "30", "9", "9", "2.0 (most 6.0)", "none")
     ]
     table = markdown([verdict(1), verdict(2, "a row is missing")])
     assert "in 1 of 2 sessions" in table
-    assert "- `spark_killed`: a kill." in table
+    assert f"- `spark_killed`: {known()['spark_killed'].what}." in table
+
+
+def test_verdicts_are_kept_and_the_newest_of_a_seed_counts(tmp_path: Path) -> None:
+    file = tmp_path / "faults.jsonl"
+    assert kept(file) == []
+    file.write_bytes(b"\n".join(msgspec.json.encode(each) for each in (verdict(1), verdict(2, "a row is missing"), verdict(2))))
+    assert kept(file) == [verdict(1), verdict(2)]
 
 
 def test_every_fault_is_found_described_and_can_be_chosen() -> None:
