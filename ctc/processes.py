@@ -49,7 +49,16 @@ class Child:
             self._signal_group(signal.SIGKILL)  # what it left behind, such as a JVM
             os.close(self._line)
             self._line = None
+            if self._process.stdin is not None:
+                self._process.stdin.close()
         return status
+
+    def go(self) -> None:
+        """Tell a process that was spawned with `waits` that it need not wait any more."""
+        assert self._process.stdin is not None, f"{self.name} was not spawned to wait"
+        with suppress(BrokenPipeError):  # it has just ended: `poll` says so
+            self._process.stdin.write(b"\n")
+            self._process.stdin.close()
 
     def stop(self, timeout: float = 10.0) -> int:
         """Ask it to end, then after `timeout` seconds end it and all it started. Returns the exit status.
@@ -89,9 +98,11 @@ def spawn(
     *,
     python: Path | str = sys.executable,
     environment: Mapping[str, str] | None = None,
+    waits: bool = False,
 ) -> Child:
     """Start `python -m COMMAND...` for the session in `state`, logging to `STATE/logs/NAME.log` (appended).
 
+    With `waits` it has an input that ends when it is told to go (`Child.go`); else it has none.
     `command` begins with a module's name or a file ending in .py. It runs in the state folder, so pass absolute paths.
     """
     state = state.resolve()
@@ -102,7 +113,7 @@ def spawn(
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [str(python), leash.__file__, str(reading), *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if waits else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=state,

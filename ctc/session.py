@@ -24,6 +24,8 @@ from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
 RESTARTS_WITHIN_S = 300.0
+# After a start, whose work comes first, until a standby's own start.
+STANDBY_AFTER_S = 45.0
 PRODUCER = "producer"
 OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
 OWNED_PATTERNS = ("tape*", "*.resume.json")
@@ -37,6 +39,7 @@ class Program(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     ends: bool = False
     again: tuple[str, ...] = ()  # what it is started with after it died, where that differs
+    standby: tuple[str, ...] = ()  # what a second one is started with that waits to take its place
 
 
 class Session:
@@ -48,6 +51,8 @@ class Session:
         self._programs: dict[str, Program] = {}
         self._children: dict[str, Child] = {}
         self._restarts: dict[str, deque[float]] = {}
+        self._standbys: dict[str, Child] = {}
+        self._standby_due: dict[str, float] = {}
 
     def prepare(self) -> None:
         """Start the emulator and create what the session needs in it."""
@@ -63,6 +68,7 @@ class Session:
         for program in programs:
             self._programs[program.name] = program
             self._children[program.name] = spawn(program.name, program.command, self.state)
+            self._standby_due[program.name] = time.monotonic() + STANDBY_AFTER_S
 
     def all_sent(self) -> bool:
         """Whether every producer has come to its end."""
@@ -71,6 +77,11 @@ class Session:
     def pid(self, name: str) -> int:
         """The process id that a program runs under now."""
         return self._children[name].pid
+
+    def standby_pid(self, name: str) -> int | None:
+        """The process id of a program's standby; None where none is kept, or its turn to start has not come."""
+        standby = self._standbys.get(name)
+        return None if standby is None else standby.pid
 
     @property
     def emulator_pid(self) -> int | None:
@@ -97,9 +108,33 @@ class Session:
                 continue
             if code in (1, 2) or self._too_often(name):
                 raise SessionError(f"{name} ended with exit code {code}; its log {child.log} ends:\n{child.tail()}")
-            self.say(f"{name} ended with exit code {code}: starting it again")
-            program = self._programs[name]
-            self._children[name] = spawn(name, program.again or program.command, self.state)
+            self._children[name] = self._taking_over(name, code) or self._again(name, code)
+            self._standby_due[name] = time.monotonic() + STANDBY_AFTER_S
+        self._keep_standbys()
+
+    def _again(self, name: str, code: int) -> Child:
+        self.say(f"{name} ended with exit code {code}: starting it again")
+        program = self._programs[name]
+        return spawn(name, program.again or program.command, self.state)
+
+    def _taking_over(self, name: str, code: int) -> Child | None:
+        """The standby, told to go on in its place: what ended has left no process behind (`Child.wait`), so there are never two."""
+        standby = self._standbys.pop(name, None)
+        if standby is None or standby.poll() is not None:
+            return None
+        self.say(f"{name} ended with exit code {code}: its standby takes over")
+        standby.go()
+        return standby
+
+    def _keep_standbys(self) -> None:
+        for name, program in self._programs.items() if self.settings.spark.standby else ():
+            standby = self._standbys.get(name)
+            if standby is not None and standby.poll() is not None:
+                self.say(f"the standby of {name} ended with exit code {standby.poll()}; its log is {standby.log}")
+                del self._standbys[name]
+                self._standby_due[name] = time.monotonic() + STANDBY_AFTER_S
+            elif program.standby and standby is None and time.monotonic() >= self._standby_due[name]:
+                self._standbys[name] = spawn(f"{name}-standby", program.standby, self.state, waits=True)
 
     def _too_often(self, name: str) -> bool:
         """Note a death; True for one more than `MAX_RESTARTS` within `RESTARTS_WITHIN_S`: a session of weeks may see more in all."""
@@ -118,6 +153,8 @@ class Session:
             for name in ("spark", *producers, "exchange", "api", "inspector"):  # stopped from the last to the first
                 if name in self._children:
                     stack.callback(self._stop_child, name)
+            for standby in self._standbys.values():
+                stack.callback(standby.kill)
 
     def _stop_child(self, name: str) -> None:
         self.say(f"stopping {name}")
@@ -129,7 +166,7 @@ def platform_programs(producer_options: Sequence[str] = (), producers: int = 1) 
     ends = bool(producer_options)
     names = [f"{PRODUCER}-{number}" for number in range(2, producers + 1)]
     return [
-        Program("spark", ("jobs.stream",)),
+        Program("spark", ("jobs.stream",), standby=("jobs.stream", "--standby")),
         Program(PRODUCER, ("ctc.producer", *producer_options), ends=ends),
         *(Program(name, ("ctc.producer", "--name", name, *producer_options), ends=ends) for name in names),
         Program("api", ("ctc.api",)),

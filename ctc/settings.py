@@ -136,6 +136,7 @@ class SparkSettings(_Section, frozen=True):
     detect_trigger_s: Natural
     max_bytes_per_shard: Positive
     shuffle_partitions: Positive
+    standby: bool
     checkpoints: str
 
 

@@ -1,4 +1,4 @@
-"""The streaming application: `python -m jobs.stream [--queries lake,detect] [--detectors volume,whales,spread]`.
+"""The streaming application: `python -m jobs.stream [--queries lake,detect] [--detectors volume,whales,spread] [--standby]`.
 
 Locally one process hosts both queries; a cluster that wants a job each runs `jobs/lake.py` and `jobs/detect.py`.
 """
@@ -19,6 +19,7 @@ from ctc.settings import load_state, session_state
 from ctc.spark.app import QueryPlan, StreamingApp
 from ctc.spark.plans import dead_letters_plan, detect_plan, lake_plan
 from ctc.spark.session import build_session
+from ctc.spark.warmth import wait_warm
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,21 +27,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="jobs.stream", description=__doc__)
     parser.add_argument("--queries", default="lake,detect", help="which queries this process runs (default: both)")
     parser.add_argument("--detectors", default=",".join(sorted(ALL_DETECTORS)), help="which detectors `detect` hosts (default: all)")
+    parser.add_argument("--standby", action="store_true", help="get ready, then wait for a line of input, or its end, before beginning")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("py4j").setLevel(logging.ERROR)
     try:
-        _run(_names(options.queries, {"lake", "detect"}), _names(options.detectors, ALL_DETECTORS))
+        _run(_names(options.queries, {"lake", "detect"}), _names(options.detectors, ALL_DETECTORS), standby=options.standby)
     except CtcError as error:
         logging.getLogger("ctc.spark").error("%s", error)
         return error.exit_code
     return 0
 
 
-def _run(queries: frozenset[str], detectors: frozenset[str]) -> None:
+def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -> None:
     state = session_state()
     settings = load_state(state)
-    app = StreamingApp(build_session(settings, "ctc-" + "-".join(sorted(queries)), state), settings, state)
+    spark = build_session(settings, "ctc-" + "-".join(sorted(queries)), state)
+    if standby:
+        wait_warm(spark, state / "spark", sys.stdin)
+    app = StreamingApp(spark, settings, state)
     plans: list[QueryPlan] = []
     if "detect" in queries:
         plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))

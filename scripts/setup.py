@@ -34,6 +34,7 @@ JAVA = TOOLS / "java" / "home"
 IVY = TOOLS / "ivy"
 SPARK_SESSION = ROOT / "ctc" / "spark" / "session.py"
 SPARK_ARCHIVE = ROOT / "ctc" / "spark" / "archive.py"
+SPARK_WARMTH = ROOT / "ctc" / "spark" / "warmth.py"
 ARCHIVE = TOOLS / "spark.jsa"
 NODE = TOOLS / "node" / "bin" / "node"
 OLDEST_NODE = 20
@@ -80,7 +81,13 @@ def parts() -> list[Part]:
         Part("emulator", "the emulator's environment", text("emulator.lock"), EMULATOR / "bin" / "ministack", make_emulator),
         Part("java", "Java 17", "17", JAVA / "bin" / "java", make_java),
         Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages)),
-        Part("classes", "an archive of Spark's classes", text("requirements.lock", SPARK_SESSION, SPARK_ARCHIVE), ARCHIVE, make_archive),
+        Part(
+            "classes",
+            "an archive of Spark's classes",
+            text("requirements.lock", SPARK_SESSION, SPARK_ARCHIVE, SPARK_WARMTH),
+            ARCHIVE,
+            make_archive,
+        ),
         Part("node", f"Node {OLDEST_NODE} or newer", text("node.lock"), NODE, make_node),
         Part("web", "the dashboard's packages", text(WEB / "package-lock.json"), WEB / "node_modules", lambda: npm("ci")),
         Part("dashboard", "the dashboard", web_sources(), WEB / "dist" / "index.html", lambda: npm("run", "build")),

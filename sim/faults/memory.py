@@ -70,6 +70,9 @@ def _sizes(session: Session, emulator: int | None) -> Iterator[tuple[str, int, f
         if name == "spark":
             yield from (("Spark's JVM", each, _megabytes(each)) for each in jvms)
             yield "Spark's workers", pid, sum(map(_megabytes, workers))
+    standby = session.standby_pid("spark")
+    if standby is not None:
+        yield "Spark's standby", standby, sum(map(_megabytes, _group(standby)))
     if emulator is not None:
         yield "emulator", emulator, _megabytes(emulator)
     yield "relays", os.getpid(), _megabytes(os.getpid())

@@ -190,7 +190,7 @@ def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: P
 
 
 def _settings() -> Settings:
-    return session_settings([], {"spark.lake_trigger_s": LAKE_TRIGGER_S})
+    return session_settings([], {"spark.lake_trigger_s": LAKE_TRIGGER_S, "spark.standby": True})
 
 
 def _run(session: Session, watch: Watch, done: Done) -> None:
