@@ -43,8 +43,6 @@ def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -
     state = session_state()
     settings = load_state(state)
     spark = build_session(settings, "ctc-" + "-".join(sorted(queries)), state)
-    if standby:
-        wait_warm(spark, state / "spark", sys.stdin)
     app = StreamingApp(spark, settings, state)
     plans: list[QueryPlan] = []
     if "detect" in queries:
@@ -55,7 +53,9 @@ def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -
             lake_plan(app, settings, DynamoMetrics(settings), quality, published),
             dead_letters_plan(app, settings, quality, published),
         ]
-    app.run(plans)
+    if standby:
+        wait_warm(spark, state / "spark", sys.stdin, lambda: app.rehearse(plans))
+    app.run(plans, warm=standby)
 
 
 def _names(given: str, known: frozenset[str] | set[str]) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import select
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,12 +40,15 @@ def _same(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def exercise(spark: SparkSession, folder: Path) -> None:
-    """Load what a session loads: a stateful streaming query in Python, cached batches, Arrow both ways, Parquet."""
+    """Load what a session loads: a stateful streaming query in Python, cached batches, Arrow both ways, Iceberg commits."""
+    for key, value in {"": "org.apache.iceberg.spark.SparkCatalog", ".type": "hadoop", ".warehouse": f"file:{folder}/lake"}.items():
+        spark.conf.set(f"spark.sql.catalog.exercise{key}", value)
+    spark.sql("create table exercise.db.counts (key string, count long) using iceberg")
 
     def sink(batch: DataFrame, batch_id: int) -> None:
         cached = batch.persist()
         cached.drop("count").collect()
-        cached.mapInArrow(_same, cached.schema).write.mode("overwrite").parquet(str(folder / "out"))
+        cached.mapInArrow(_same, cached.schema).writeTo("exercise.db.counts").option("snapshot-property.batch", str(batch_id)).append()
         cached.unpersist()
 
     rows = spark.range(1000).select(F.col("id").cast("string").alias("key"), F.current_timestamp().alias("at"))
@@ -60,14 +63,15 @@ def exercise(spark: SparkSession, folder: Path) -> None:
     query.trigger(availableNow=True).start().awaitTermination()
 
 
-def wait_warm(spark: SparkSession, scratch: Path, told: TextIO) -> None:
+def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callable[[], None]) -> None:
     """Exercise the engine in a folder of its own in `scratch`, and return once something stands in `told`, or it has ended.
 
-    Returns at once where that is so already.
+    `rehearse` does what else can be done beforehand. Returns at once where it has been told already.
     """
     if not select.select([told], [], [], 0)[0]:
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             exercise(spark, Path(folder))
+        rehearse()
         log.info("warm, and waiting to take over")
     select.select([told], [], [])
