@@ -16,7 +16,7 @@ from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Take
 from ctc.producer.resume import OpenGap, ResumePoint
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
-from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange, Settled
+from ctc.sources.channel import Channel, Doubtful, Healed, IdHoles, LinkChange, Settled
 from ctc.sources.links import open_links
 
 # Few enough that the sockets' readers get their turn, enough that asking for turns costs nothing.
@@ -120,6 +120,8 @@ class LiveFeed:
     def _put(self, tape: Tape, channel: Channel, item: Any) -> None:
         if isinstance(item, FrameError):
             tape.unreadable(item)
+        elif isinstance(item, Doubtful):
+            tape.reading(item.reading, names_ids=False)
         elif isinstance(item, Healed):
             channel.whole_since(item)
             log("healed", exchange=channel.exchange, symbols=channel.natives, trouble=channel.trouble)
