@@ -109,6 +109,13 @@ class Link:
             for session in list(self._sessions):
                 await self._retire(session)
 
+    def leave(self, trouble: str) -> None:
+        """Count the connection as lost, and connect again: what it missed, nobody knows."""
+        if self._sessions and self._channel.up:
+            self._lose(trouble)
+        for session in self._sessions:
+            session.ws.transport.abort()
+
     def _lose(self, trouble: str) -> None:
         if self.healing.knows:
             self.healing.lost()
