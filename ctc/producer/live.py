@@ -16,12 +16,14 @@ from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Take
 from ctc.producer.resume import OpenGap, ResumePoint
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
-from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange, Settled
+from ctc.sources.channel import Channel, Doubtful, Healed, IdHoles, LinkChange, Settled
 from ctc.sources.links import open_links
 
 # Few enough that the sockets' readers get their turn, enough that asking for turns costs nothing.
 ITEMS_AT_ONCE = 512
 WAIT_S = 0.2
+# A machine that slept for longer can't tell a socket that died meanwhile from a quiet one.
+SLEPT_S = 5.0
 
 
 class LiveFeed:
@@ -72,6 +74,7 @@ class LiveFeed:
     async def run(self, tape: Tape, stopping: asyncio.Event) -> int | None:
         """Feed until stopped (None) or until everything before `until_us` is in the tape (that time)."""
         tasks = [asyncio.create_task(link.run()) for _, link in self.links]
+        tasks += [asyncio.create_task(self._watch_time())]
         try:
             while not stopping.is_set():
                 taken = self._merge.take(ITEMS_AT_ONCE)
@@ -120,6 +123,8 @@ class LiveFeed:
     def _put(self, tape: Tape, channel: Channel, item: Any) -> None:
         if isinstance(item, FrameError):
             tape.unreadable(item)
+        elif isinstance(item, Doubtful):
+            tape.reading(item.reading, names_ids=False)
         elif isinstance(item, Healed):
             channel.whole_since(item)
             log("healed", exchange=channel.exchange, symbols=channel.natives, trouble=channel.trouble)
@@ -144,6 +149,17 @@ class LiveFeed:
     def _note(self, channel: Channel) -> None:
         up = self._up[channel] and not channel.away
         self._venues.change(channel.exchange, channel.natives, up)
+
+    async def _watch_time(self) -> None:
+        """Where the machine's time jumps, every connection counts as lost: what came meanwhile is made up for, or said to be missing."""
+        while not isinstance(self._clock, FrameClock):
+            before = self._clock.now_us()
+            await asyncio.sleep(WAIT_S)
+            slept_s = (self._clock.now_us() - before) / 1e6 - WAIT_S
+            if slept_s >= SLEPT_S:
+                log("slept", seconds=round(slept_s, 1))
+                for _, link in self.links:
+                    link.leave(f"this machine stood still for {slept_s:.0f} s")
 
     async def _hang_up(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:

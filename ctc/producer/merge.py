@@ -17,6 +17,7 @@ from ctc.sources.channel import Channel, Item
 PATIENCE_S = 10.0
 KEEPS_UP_US = 2_000_000
 QUIET_S = 1.0
+STOOD_STILL_S = 2.0
 Taken = tuple[int, Channel, Item]
 
 
@@ -61,6 +62,7 @@ class ArrivalMerge:
         self._monotonic = monotonic
         self._reached = -1
         self._took_at = monotonic()
+        self._asked = (now_us(), monotonic())
 
     def take(self, most: int) -> list[Taken]:
         now = self._now_us()
@@ -85,10 +87,13 @@ class ArrivalMerge:
         return channel.healing_since is not None and self._monotonic() - channel.healing_since >= self._patience_s
 
     def passed_us(self) -> int | None:
-        now = self._now_us()
+        now, at = self._now_us(), self._monotonic()
+        if now - self._asked[0] > STOOD_STILL_S * 1_000_000 or at - self._asked[1] > STOOD_STILL_S:
+            self._took_at = at  # this process did not run: what came meanwhile is not read yet, and it is not quiet
+        self._asked = (now, at)
         if any(channel.items for channel in self._channels):
             return None
-        if now - self._reached <= KEEPS_UP_US or self._monotonic() - self._took_at >= QUIET_S:
+        if now - self._reached <= KEEPS_UP_US or at - self._took_at >= QUIET_S:
             return now
         return None
 

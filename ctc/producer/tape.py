@@ -76,16 +76,16 @@ class Tape:
             self.heartbeats.advance(time_us)
             self._stale_before = from_us(time_us) - STALE
 
-    def reading(self, reading: Reading) -> None:
-        """Queue a frame's trades."""
+    def reading(self, reading: Reading, *, names_ids: bool = True) -> None:
+        """Queue a frame's trades; without `names_ids` no heartbeat tells of theirs."""
         counters = self.counters
         counters.frames += 1
         if not reading.trades:
             counters.ignored += 1
         for trade in reading.trades:
-            self._trade(trade)
+            self._trade(trade, names_ids)
 
-    def _trade(self, trade: Trade) -> None:
+    def _trade(self, trade: Trade, names_ids: bool) -> None:
         venue = self.venues.find(trade)
         if venue is None:
             self.counters.ignored += 1
@@ -102,7 +102,7 @@ class Tape:
         self.counters.trades += 1
         self.counters.backfilled += trade.is_backfilled
         if venue.last_id is None or trade.trade_id > venue.last_id:
-            venue.last_id = trade.trade_id
+            venue.last_id = trade.trade_id if names_ids else venue.last_id
         else:
             self.counters.duplicates_not_removed += 1
         if trade.symbol == self._peg_symbol:

@@ -26,7 +26,7 @@ MAX_NOTED = 100  # spans other than received ones that the newest view of a spac
 class _Run:
     """Neighbouring trades of one state, as they come; counted in its space when it ends."""
 
-    __slots__ = ("backfilled", "first_id", "last_id", "newest", "oldest", "space", "trades")
+    __slots__ = ("backfilled", "first_id", "last_id", "newest", "oldest", "space", "trades", "whole")
 
     def __init__(self, space: str, trade: Trade) -> None:
         self.space = space
@@ -34,6 +34,13 @@ class _Run:
         self.first_id = self.last_id = trade.trade_id
         self.oldest = self.newest = trade.timestamp
         self.trades = 1
+        self.whole = True  # every id from the first to the last
+
+    def take_in(self, number: int) -> None:
+        """An id that is no neighbour, where there are too many runs for another one."""
+        self.first_id, self.last_id = min(self.first_id, number), max(self.last_id, number)
+        self.trades += 1
+        self.whole = False
 
     def span(self) -> IdSpan:
         return IdSpan(
@@ -76,7 +83,8 @@ class Ledger:
         name, number = trade.space, trade.trade_id
         if run is not None:
             if len(self._closed) >= MAX_SPANS:
-                run.first_id, run.last_id, run.trades = min(run.first_id, number), max(run.last_id, number), run.trades + 1
+                run.take_in(number)
+                self._came_after_all(self.state.spaces[name], number, number)
                 return
             self._end(run)
         space = self.state.spaces.get(name)
@@ -84,8 +92,6 @@ class Ledger:
             space = self.state.spaces[name] = SpaceLedger(first_id=number, last_id=number - 1, newest=trade.timestamp)
         elif number == space.last_id + 1 and trade.timestamp - space.newest >= self._halt:
             self._note(space, _span(name, "halted", space.last_id, number, space.newest, trade.timestamp))
-        elif number <= space.last_id:
-            self._came_after_all(space, number)
         self._runs[key] = _Run(name, trade)
 
     def _end(self, run: _Run) -> None:
@@ -95,6 +101,8 @@ class Ledger:
         space.first_id = min(space.first_id, span.first_id)
         if span.last_id > space.last_id:
             space.last_id, space.newest = span.last_id, span.ended_at
+        if run.whole:
+            self._came_after_all(space, span.first_id, span.last_id)
         if span.state == "backfilled":
             self._keep(space, span)
 
@@ -126,13 +134,34 @@ class Ledger:
             space.noted.append(msgspec.structs.replace(span))
         del space.noted[:-MAX_NOTED]
 
-    def _came_after_all(self, space: SpaceLedger, number: int) -> None:
-        """An id out of order: of a range that was given up, it counts there no more."""
-        for span in space.noted:
-            if span.state in ("lost", "natural") and span.first_id <= number <= span.last_id:
-                span.trades += 1
-                space.ids[span.state] -= 1
-                return
+    def skipped(self, name: str, first: int, last: int, told_at: datetime) -> None:
+        """The exchange has none of these ids: those of them that were declared lost are natural."""
+        space = self.state.spaces.get(name)
+        if space is None:
+            return
+        for span, low, high in _given_up(space, first, last, "lost"):
+            _cut(space, span, low, high)
+            space.ids["natural"] = space.ids.get("natural", 0) + high - low + 1
+            self._note(space, _span(name, "natural", low, high, told_at, told_at))
+
+    def _came_after_all(self, space: SpaceLedger, first: int, last: int) -> None:
+        """Ids that were given up count there no more."""
+        for span, low, high in _given_up(space, first, last, "lost", "natural"):
+            _cut(space, span, low, high)
+
+
+def _given_up(space: SpaceLedger, first: int, last: int, *states: str) -> list[tuple[IdSpan, int, int]]:
+    """The noted spans that have some of these ids, and from which to which."""
+    spans = [span for span in space.noted if span.state in states and span.first_id <= last and first <= span.last_id]
+    return [(span, max(span.first_id, first), min(span.last_id, last)) for span in spans]
+
+
+def _cut(space: SpaceLedger, span: IdSpan, low: int, high: int) -> None:
+    """Take ids out of a noted span; what is left of it stays in its place."""
+    left = [(first, last) for first, last in ((span.first_id, low - 1), (high + 1, span.last_id)) if first <= last]
+    at = space.noted.index(span)
+    space.noted[at : at + 1] = [msgspec.structs.replace(span, first_id=first, last_id=last) for first, last in left]
+    space.ids[span.state] -= high - low + 1
 
 
 def _span(space: str, state: str, first: int, last: int, start: datetime, end: datetime) -> IdSpan:
@@ -140,16 +169,13 @@ def _span(space: str, state: str, first: int, last: int, start: datetime, end: d
 
 
 def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
-    """Spans of any order and many batches as they stand now: neighbours are one, and what came after all is lost no more."""
+    """Spans of any order and many batches as they stand now: neighbours are one, and what came after all, or never was, is lost no more."""
     found: list[IdSpan] = []
     for _, group in groupby(sorted(spans, key=_place), key=lambda span: span.space):
         own = list(group)
-        present = Intervals([], [])
+        known = {"natural": _ids(own, *PRESENT), "lost": _ids(own, *PRESENT, "natural")}
         for span in own:
-            if span.state in PRESENT:
-                present.add(span.first_id, span.last_id)
-        for span in own:
-            found += _left(span, present) if span.state in ("lost", "natural") else [span]
+            found += _left(span, known[span.state]) if span.state in known else [span]
     there = _joined(sorted((span for span in found if span.state in PRESENT), key=_place))
     return sorted([*there, *(span for span in found if span.state not in PRESENT)], key=_place)
 
@@ -158,10 +184,17 @@ def _place(span: IdSpan) -> tuple[str, int, int]:
     return span.space, span.first_id, span.last_id
 
 
-def _left(span: IdSpan, present: Intervals) -> list[IdSpan]:
+def _ids(spans: Iterable[IdSpan], *states: str) -> Intervals:
+    ids = Intervals([], [])
+    for span in spans:
+        if span.state in states:
+            ids.add(span.first_id, span.last_id)
+    return ids
+
+
+def _left(span: IdSpan, known: Intervals) -> list[IdSpan]:
     return [
-        msgspec.structs.replace(span, first_id=first, last_id=last, trades=0)
-        for first, last in present.missing(span.first_id, span.last_id)
+        msgspec.structs.replace(span, first_id=first, last_id=last, trades=0) for first, last in known.missing(span.first_id, span.last_id)
     ]
 
 

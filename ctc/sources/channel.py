@@ -25,6 +25,12 @@ class IdHoles(msgspec.Struct, frozen=True, gc=False):
     ranges: tuple[tuple[int, int], ...]
 
 
+class Doubtful(msgspec.Struct, frozen=True, gc=False):
+    """A frame with an id that may be a broken one: its trades go on, and nothing is told from their ids."""
+
+    reading: Reading
+
+
 class Healed(msgspec.Struct, frozen=True, gc=False):
     """A connection that was lost is back, and what it missed since the loss of that time stands before this."""
 
@@ -39,7 +45,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     last: int
 
 
-Item = Reading | FrameError | LinkChange | IdHoles | Healed | Settled
+Item = Reading | Doubtful | FrameError | LinkChange | IdHoles | Healed | Settled
 
 
 class Channel:

@@ -47,6 +47,7 @@ class Healing:
         self.open: list[tuple[str, int, int]] = []  # native symbol, first and last id: still to be filled
         self.settling: list[tuple[str, int, int]] = []  # filled, and not yet come to the reader
         self.filled = 0
+        self._doubted: dict[str, int] = {}  # ids that jumped further than the history shows, until another one follows
         self._progress = asyncio.Event()
         self._retry_at = 0.0
         self._retry_s = RETRY_S
@@ -85,22 +86,50 @@ class Healing:
             return reading.last_id < due
         return True
 
-    async def precede(self, reading: Reading, others: Callable[[], bool]) -> None:
-        """Put what is missing before this reading; `others` says whether an older socket may still bring it."""
+    async def precede(self, reading: Reading, others: Callable[[], bool]) -> bool:
+        """Put what is missing before this reading; `others` says whether an older socket may still bring it.
+
+        False where an id is further ahead than the history shows: it may be a broken one, and nothing is told from it until
+        the next one follows it.
+        """
         deadline = self._monotonic() + OVERLAP_AT_MOST_S
         while not self.follows(reading) and others() and self._monotonic() < deadline:
             self._progress.clear()
             await _until(self._progress, 0.05)
-        for native, last in _named(reading):
-            first = self.following.get(native, last + 1)
-            if first <= last:
-                filled = await self._fill(native, first, last)
-                whole = not self._tell([(native, filled)])
-                await self._put(native, filled)
-                if not whole:
-                    self._channel.up_from_next()
-                self.following[native] = max(self.following[native], last + 1)
+        believed = True
+        for native, last, named in _named(reading):
+            believed &= await self._reach(native, last, named)
         self.follows(reading)
+        return believed
+
+    async def _reach(self, native: str, last: int, named: int) -> bool:
+        """Put what is missing up to the id `last`; False where `named`, which says that it was, is in doubt."""
+        first = self.following.get(native, last + 1)
+        if first > last:
+            return True
+        doubted = self._doubted.get(native)
+        if doubted == last:  # another one follows it: it was not broken, and the history was asked for it before
+            self._leave(native, first, last)
+        elif doubted == named:
+            return False  # the same trade by another socket
+        elif not await self._make_up_for(native, first, last):
+            self._doubted[native] = named
+            return False
+        self._doubted.pop(native, None)
+        self.following[native] = max(self.following.get(native, 0), last + 1)
+        return True
+
+    async def _make_up_for(self, native: str, first: int, last: int) -> bool:
+        """Put what the history has of a range that the socket has passed; False where it does not reach to the end of it."""
+        filled = await self._fill(native, first, last)
+        reaches = all(end != last for _, end in filled.left)
+        if not reaches:
+            filled = filled._replace(left=[gap for gap in filled.left if gap[1] != last])
+        whole = not self._tell([(native, filled)])
+        await self._put(native, filled)
+        if not whole:
+            self._channel.up_from_next()
+        return reaches
 
     async def _fill(self, native: str, first: int, last: int) -> Filled:
         """A range that the socket has passed; a history that lags is given a moment."""
@@ -161,13 +190,15 @@ class Healing:
         now = self._monotonic()
         if not self.open or now < self._retry_at:
             return
+        moved = False
         for gap in list(self.open):
             filled = await self._client.fill(*gap)
+            moved = moved or bool(filled.trades or filled.holes)
             self.open.remove(gap)
             self.settling.append(gap)
             await self._put(gap[0], filled)
             self._channel.note(Settled(*gap))
-        self._retry_s = min(LONGEST_RETRY_S, 2 * self._retry_s) if self.open else RETRY_S
+        self._retry_s = RETRY_S if moved or not self.open else min(LONGEST_RETRY_S, 2 * self._retry_s)
         self._retry_at = self._monotonic() + self._retry_s
 
     async def _missed(self, native: str) -> Filled:
@@ -195,8 +226,11 @@ class Healing:
             self._channel.note(IdHoles(native, tuple(filled.holes)))
         for first, last in filled.left:
             if last is not None:  # else the next trade's id tells
-                self.open.append((native, first, last))
-                self._retry_at = self._retry_at or self._monotonic() + self._retry_s
+                self._leave(native, first, last)
+
+    def _leave(self, native: str, first: int, last: int) -> None:
+        self.open.append((native, first, last))
+        self._retry_at = self._retry_at or self._monotonic() + self._retry_s
 
     def _tell(self, found: Iterable[tuple[str, Filled]]) -> bool:
         """Say, before what was filled, that not all was: the venue is not connected up to the next frame. True if it is so."""
@@ -206,11 +240,11 @@ class Healing:
         return bool(trouble)
 
 
-def _named(reading: Reading) -> list[tuple[str, int]]:
-    """The ids that should be there before this reading, by market."""
-    found = [(trade.native_symbol, trade.trade_id - 1) for trade in reading.trades]
+def _named(reading: Reading) -> list[tuple[str, int, int]]:
+    """By market: the newest id that should be there before this reading, and the newest that it names."""
+    found = [(trade.native_symbol, trade.trade_id - 1, trade.trade_id) for trade in reading.trades]
     if reading.last_id is not None and reading.native_symbol is not None:
-        found.append((reading.native_symbol, reading.last_id))
+        found.append((reading.native_symbol, reading.last_id, reading.last_id))
     return found
 
 

@@ -20,7 +20,7 @@ from ctc.exchanges import Exchange, Reading
 from ctc.model import to_us
 from ctc.settings import ExchangeSettings
 from ctc.sources.backoff import Backoff
-from ctc.sources.channel import Channel
+from ctc.sources.channel import Channel, Doubtful
 from ctc.sources.healing import Healing
 from ctc.sources.refusals import explain
 
@@ -109,6 +109,13 @@ class Link:
             for session in list(self._sessions):
                 await self._retire(session)
 
+    def leave(self, trouble: str) -> None:
+        """Count the connection as lost, and connect again: what it missed, nobody knows."""
+        if self._sessions and self._channel.up:
+            self._lose(trouble)
+        for session in self._sessions:
+            session.ws.transport.abort()
+
     def _lose(self, trouble: str) -> None:
         if self.healing.knows:
             self.healing.lost()
@@ -160,9 +167,16 @@ class Link:
         return session
 
     def _confirm(self, session: _Session) -> None:
-        """Note in the channel, between the right frames, that the subscription holds from here on."""
-        if not session.subscribed.is_set():
-            session.subscribed.set()
+        """Note in the channel, between the right frames, that the subscription holds from here on.
+
+        After a loss that nothing makes up for, that is from the next frame with a time on: until then nobody knows how long it was.
+        """
+        if session.subscribed.is_set():
+            return
+        session.subscribed.set()
+        if self._channel.state == "disconnected":
+            self._channel.up_from_next()
+        else:
             self._channel.change(True)
 
     async def _subscribe(self, session: _Session) -> None:
@@ -193,17 +207,23 @@ class Link:
             now = self._monotonic()
             if session.retire or now - session.opened >= self._settings.reconnect_after_s:
                 return
-            if self._channel.full or session.busy:
-                session.last_trade = session.last_frame = now  # it is we who hold it back
-            if now - session.last_frame >= self._settings.silent_after_s:
-                session.ws.transport.abort()  # a dead peer answers no closing handshake either, and the loss is told only after it
-                raise ExchangeError(f"{self._exchange.name} is silent: no frame for {now - session.last_frame:.0f} s; connecting again")
+            self._watch(session, now)
             self._retry()
             if now - session.last_trade >= self._settings.stale_after_s * self._patience:
                 # A market may simply be quiet: each replacement that brings no trade doubles the patience.
                 self._patience = min(self._patience * 2, PATIENCE_GROWS_TO)
                 self._channel.trouble = f"no trade for {now - session.last_trade:.0f} s: subscribing anew beside the old connection"
                 return
+
+    def _watch(self, session: _Session, now: float) -> None:
+        """Raises what ended the session, or that it is silent."""
+        if session.reader.done():
+            session.reader.result()
+        if self._channel.full or session.busy:
+            session.last_trade = session.last_frame = now  # it is we who hold it back
+        if now - session.last_frame >= self._settings.silent_after_s:
+            session.ws.transport.abort()  # a dead peer answers no closing handshake either, and the loss is told only after it
+            raise ExchangeError(f"{self._exchange.name} is silent: no frame for {now - session.last_frame:.0f} s; connecting again")
 
     def _retry(self) -> None:
         """Try open ranges again, beside the watch over the socket: a history that does not answer takes its time."""
@@ -214,19 +234,41 @@ class Link:
             self._retrying = asyncio.create_task(self.healing.retry())
 
     async def _replace(self, old: _Session) -> _Session:
-        """The session to go on with: a new one that overlaps the old, or the old one where no new one comes up."""
+        """The session to go on with: a new one that overlaps the old, or the old one where no new one comes up.
+
+        Raises what ends or silences the old one meanwhile: that is a loss like any other, and made up for like one.
+        """
+        opening = asyncio.create_task(self._deliver())
         try:
-            new = await self._open()
-            await self._first_of(new, new.delivering, DELIVER_WITHIN_S)
+            while not opening.done():
+                await asyncio.wait({opening, old.reader}, timeout=self._check_every_s, return_when=asyncio.FIRST_COMPLETED)
+                if not opening.done():
+                    self._watch(old, self._monotonic())
+        except BaseException:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        try:
+            new = opening.result()
         except LOSSES as error:
             self._channel.trouble = f"no replacement yet: {explain(self._exchange.name, self._url, error)}"
             self._put_off(old)
             return old
-        if old.reader.done():  # before the new one was up
+        if old.reader.done():  # at the very moment
             await self.healing.catch_up()
         await self._catch_up(old, new.first_us)
         await self._retire(old)
         return new
+
+    async def _deliver(self) -> _Session:
+        """A session that has brought a frame, or none for so long that it is a quiet market's."""
+        session = await self._open()
+        try:
+            await self._first_of(session, session.delivering, DELIVER_WITHIN_S)
+        except BaseException:
+            await self._retire(session)
+            raise
+        return session
 
     async def _catch_up(self, old: _Session, until_us: int) -> None:
         """Read the old connection until it is as far as the new one began; a full channel stops the clock."""
@@ -274,10 +316,11 @@ class Link:
                 await put(error, None)
                 session.suspect = True
                 continue
+            believed = True
             if session.suspect or not follows(reading):
-                await self._mend(session, reading)
+                believed = await self._mend(session, reading)
             if reading.trades:
-                await put(reading, self._note(session, reading))
+                await put(reading if believed else Doubtful(reading), self._note(session, reading))
                 session.last_trade = session.last_frame
                 self._patience = 1
                 self.healing.progressed()
@@ -291,14 +334,15 @@ class Link:
             await self.healing.catch_up()
             session.busy = False
 
-    async def _mend(self, session: _Session, reading: Reading) -> None:
-        """What is missing before this reading."""
+    async def _mend(self, session: _Session, reading: Reading) -> bool:
+        """What is missing before this reading; False where its ids are in doubt."""
         session.busy = True
         if session.suspect and reading.event_time is not None:
             session.suspect = False
             await self.healing.check(reading.event_time)
-        await self.healing.precede(reading, lambda: self._older_than(session))
+        believed = await self.healing.precede(reading, lambda: self._older_than(session))
         session.busy = False
+        return believed
 
     def _older_than(self, session: _Session) -> bool:
         """Whether an older socket is still being read, and may bring what this one begins behind."""

@@ -145,6 +145,7 @@ class LakeFold:
             elif isinstance(line, Heartbeat):
                 self._dedup.feed(line)
                 self._note_gaps()
+                self._note_holes(line)
                 beats.append(Placed(line, shard, sequence_number, line_number))
             elif self._dedup.feed(line):
                 kept.append(Placed(line, shard, sequence_number, line_number))
@@ -160,6 +161,12 @@ class LakeFold:
         for gap in self._dedup.gaps:
             self._ledger.gap(gap)
         self._dedup.gaps.clear()
+
+    def _note_holes(self, beat: Heartbeat) -> None:
+        """The folds take no hole out of what they gave up before; the ledger does."""
+        for venue in beat.venues:
+            for first, last in venue.holes:
+                self._ledger.skipped(venue.space, first, last, beat.heartbeat)
 
     def _packed(self, taken: Taken, duplicates: int, arrived_us: int | None) -> Iterator[Row]:
         """A row for each chunk of trades; what is beside them is in the first, the tallies, which need all flags, in the last."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
+from log_strategies import make_trade
 
-from ctc.model import Heartbeat, to_us
+from ctc.codec import encode_line, pack
+from ctc.detect import ALL_DETECTORS, SymbolFold
+from ctc.model import Heartbeat, Trade, to_us
 from ctc.producer.heartbeats import Heartbeats, Venue, Venues
 from ctc.settings import load_profile
 
@@ -83,6 +87,31 @@ def test_jump_to_a_whole_minute_leaves_that_minute_whole(said: list[Heartbeat], 
     beats.advance(START + 600 * S)
     beats.advance(START + 601 * S)
     assert list(zip(times(said), [states(beat)[0] for beat in said], strict=True)) == [(1, False), (600, False), (601, True)]
+
+
+def test_minutes_of_a_machine_that_slept_are_incomplete_or_missing_never_wrong(said: list[Heartbeat], venues: Venues) -> None:
+    lines: list[Heartbeat | Trade] = []
+    beats = Heartbeats("p", venues, lines.append)
+
+    def trade(second: int, *, late: bool = False) -> None:
+        made = make_trade(START + second * S, "100", "1", trade_id=second + 1, exchange="binance", side="buy")
+        lines.append(msgspec.structs.replace(made, is_backfilled=late))
+        venues.by_symbol["BTC-USDT"][0].last_id = max(venues.by_symbol["BTC-USDT"][0].last_id or 0, second + 1)
+
+    for second in range(500):
+        if not 140 <= second < 400:  # asleep from 2:20 to 6:40
+            beats.advance(START + second * S)
+            trade(second)
+        elif second == 399:  # awake, and made up for; the clock goes on behind it
+            for missed in range(140, 400):
+                trade(missed, late=True)
+    records = [("s", str(number), pack([encode_line(line)])) for number, line in enumerate(lines)]
+    bars = SymbolFold("BTC-USDT", load_profile("sim"), ALL_DETECTORS, None).take_records(records, frozenset({"BTC-USDT"})).bars
+    found = {(to_us(bar.window_start) - START) // (60 * S): (bar.complete, bar.trade_count) for bar in bars if bar.exchange == "binance"}
+    assert found[1] == (True, 60)
+    assert found[7] == (True, 60)
+    assert not any(complete for minute, (complete, _) in found.items() if 2 <= minute <= 6)
+    assert {minute: count for minute, (_, count) in found.items() if 2 <= minute <= 6} == dict.fromkeys(range(2, 7), 60)
 
 
 def test_step_of_two_minutes_is_counted_through(said: list[Heartbeat], venues: Venues) -> None:

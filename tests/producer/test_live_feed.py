@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from websockets.http11 import Response
 from ctc import status
 from ctc.errors import StreamError, Throttled
 from ctc.model import Heartbeat, from_us, to_us
-from ctc.producer.clock import FrameClock, clock_of
+from ctc.producer.clock import FrameClock, WallClock, clock_of
 from ctc.producer.heartbeats import Venues
 from ctc.producer.live import LiveFeed
 from ctc.producer.main import Producer
@@ -245,3 +246,41 @@ def test_what_could_not_be_made_up_for_reads_as_not_connected_to_its_end(tmp_pat
     said = {(to_us(beat.heartbeat) // 1000 - BASE_MS) // 1000: beat.venues[0].connected for beat in beats}
     assert not any(said[second] for second in range(2, 13))
     assert all(said[second] for second in range(14, 20))
+
+
+class Sleeper(WallClock):
+    """The machine's clock at the fake exchange's time, from which a test can take a nap."""
+
+    def __init__(self) -> None:
+        self.ahead_s = BASE_MS / 1000 - time.time()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+
+def test_what_came_while_the_machine_slept_is_made_up_for_before_its_heartbeats(tmp_path: Path) -> None:
+    stream, clock = FakeStream(), Sleeper()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            settings = session(binance.url, coinbase.url)
+            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
+            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            venues = Venues.of(settings)
+            feed = LiveFeed(settings, venues, clock, rng=random.Random(5))
+            made = Producer(settings, tmp_path, feed, venues=venues, clock=clock, trades=stream, dead=FakeStream())
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await binance.say(agg_trade(1, 10))
+            await until(lambda: len(beats_of(stream.decoded("BTC-USDT"))) > 2)
+            binance.history = {"BTCUSDT": {number: number * 10_000 for number in range(1, 6)}}
+            clock.ahead_s += 60  # the socket says nothing of it
+            await until(lambda: to_us(beats_of(stream.decoded("BTC-USDT"))[-1].heartbeat) > BASE_MS * 1000 + 60_000_000, within_s=20)
+            made.stopping.set()
+            await running
+
+    run(test())
+    lines = stream.decoded("BTC-USDT")
+    assert [trade.trade_id for trade in trades_of(lines)] == [1, 2, 3, 4, 5]
+    first_after = next(n for n, line in enumerate(lines) if isinstance(line, Heartbeat) and line.venues[0].last_id == 5)
+    assert all(not isinstance(line, Heartbeat) or to_us(line.heartbeat) < BASE_MS * 1000 + 15_000_000 for line in lines[:first_after])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
 from fakes_exchange import run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +116,23 @@ def test_arrival_merge_holds_the_clock_while_frames_lag_behind_the_machine() -> 
         assert merge.passed_us() == 130_000_000
 
     run(test())
+
+
+@pytest.mark.parametrize("sleeps", [True, False])
+def test_arrival_merge_first_reads_what_came_while_the_process_did_not_run(sleeps: bool) -> None:
+    wall, mono = [100_000_000], [0.0]
+    channel = Channel("x", (), 10_000, asyncio.Event())
+    merge = ArrivalMerge([channel], asyncio.Event(), lambda: wall[0], lambda: mono[0])
+    for _ in range(10):
+        wall[0] += 200_000
+        mono[0] += 0.2
+        merge.passed_us()
+    assert merge.passed_us() == 102_000_000  # quiet
+    wall[0] += 60_000_000
+    mono[0] += 0.0 if sleeps else 60.0  # the machine slept, or the process was stopped
+    assert merge.passed_us() is None
+    for _ in range(4):
+        wall[0] += 250_000
+        mono[0] += 0.25
+        said = merge.passed_us()
+    assert said == 163_000_000

@@ -18,8 +18,10 @@ from ctc.producer.batcher import Batcher
 from ctc.producer.heartbeats import Venues
 from ctc.producer.tape import MAX_LINE_BYTES, Tape, dead_letter
 from ctc.settings import load_profile
+from ctc.sources.channel import Doubtful
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BINANCE = exchange("binance", {"BTCUSDT": "BTC-USDT"})
 
 
 def played(*steps: object) -> tuple[Tape, FakeStream, FakeStream]:
@@ -40,6 +42,8 @@ def played(*steps: object) -> tuple[Tape, FakeStream, FakeStream]:
                 tape.advance(step)
             elif isinstance(step, FrameError):
                 tape.unreadable(step)
+            elif isinstance(step, Doubtful):
+                tape.reading(step.reading, names_ids=False)
             else:
                 tape.reading(readers["binance" if step.startswith('{"stream') else "coinbase"].read(step))
         for batcher in batchers:
@@ -103,3 +107,13 @@ def test_trade_that_comes_long_after_its_time_is_stamped_with_where_the_merge_st
     delays = [trade.ingestion_timestamp - trade.timestamp for trade in trades_of(lines.decoded("BTC-USDT"))]
     assert [delay.total_seconds() > 300 for delay in delays] == [False, True, False]
     assert delays[0].total_seconds() == delays[2].total_seconds() == 0
+
+
+def test_heartbeat_names_no_id_that_may_be_broken() -> None:
+    us = BASE_MS * 1000
+    _, lines, _ = played(
+        us, agg_trade(5, 10), Doubtful(BINANCE.read(agg_trade(5000, 20))), us + 1_000_000, agg_trade(6, 1010), us + 2_000_000
+    )
+    said = lines.decoded("BTC-USDT")
+    assert [trade.trade_id for trade in trades_of(said)] == [5, 5000, 6]
+    assert [beat.venues[0].last_id for beat in beats_of(said)] == [5, 6]

@@ -61,7 +61,46 @@ def test_ledger_takes_what_came_after_all_off_the_lost() -> None:
         ("received", 5, 5, 1),
     ]
     assert ledger.state.spaces[SPACE].ids == {"received": 2, "backfilled": 1, "lost": 2}
-    assert [(span.state, span.trades) for span in ledger.state.spaces[SPACE].noted] == [("lost", 1), ("backfilled", 1)]
+    assert told(ledger.state.spaces[SPACE].noted) == [("lost", 2, 2, 0), ("lost", 4, 4, 0), ("backfilled", 3, 3, 1)]
+
+
+def test_lost_range_that_is_filled_later_is_backfilled_wherever_the_batches_are_cut() -> None:
+    for cut in (0, 3, 4, 5):
+        ledger = Ledger(300)
+        ledger.trade(trade(1))
+        ledger.trade(trade(6))
+        ledger.gap(gap(2, 5))
+        spans = ledger.spans()
+        for number in (2, 3, 4, 5):
+            spans += ledger.spans() if number == cut else []
+            ledger.trade(trade(number, late=True))
+        spans += ledger.spans()
+        assert told(settle(spans)) == [("received", 1, 1, 1), ("backfilled", 2, 5, 4), ("received", 6, 6, 1)]
+        assert ledger.state.spaces[SPACE].ids == {"received": 2, "backfilled": 4, "lost": 0}
+        assert told(ledger.state.spaces[SPACE].noted) == [("backfilled", 2, 5, 4)]
+
+
+def test_lost_ids_that_the_exchange_is_found_to_skip_are_natural() -> None:
+    ledger = Ledger(300)
+    ledger.skipped(SPACE, 1, 2, NOW)  # of a space that nothing is known of
+    ledger.trade(trade(1))
+    ledger.trade(trade(9))
+    ledger.gap(gap(2, 8))
+    spans = ledger.spans()
+    for _ in range(2):  # as two producers tell it
+        ledger.skipped(SPACE, 4, 6, NOW)
+    ledger.trade(trade(3, late=True))
+    spans += ledger.spans()
+    assert told(settle(spans)) == [
+        ("received", 1, 1, 1),
+        ("lost", 2, 2, 0),
+        ("backfilled", 3, 3, 1),
+        ("natural", 4, 6, 0),
+        ("lost", 7, 8, 0),
+        ("received", 9, 9, 1),
+    ]
+    assert ledger.state.spaces[SPACE].ids == {"received": 2, "backfilled": 1, "lost": 3, "natural": 3}
+    assert told(ledger.state.spaces[SPACE].noted) == [("lost", 2, 2, 0), ("lost", 7, 8, 0), ("natural", 4, 6, 0), ("backfilled", 3, 3, 1)]
 
 
 def test_ledger_calls_a_long_silence_without_a_missing_id_halted() -> None:

@@ -9,7 +9,7 @@ from fakes_exchange import run
 
 from ctc.exchanges import Reading
 from ctc.sources.channel import Channel, LinkChange, Settled
-from ctc.sources.healing import Healing
+from ctc.sources.healing import RETRY_S, Healing
 from ctc.sources.history import Filled
 
 NATIVE = "BTCUSDT"
@@ -41,6 +41,25 @@ def test_open_range_that_is_tried_in_vain_breaks_no_connection(channel: Channel)
         await healing.retry()
         assert healing.open == [(NATIVE, 5, 9)]
         assert not any(isinstance(item, LinkChange) for _, item in channel.items)
+
+    run(test())
+
+
+def test_retry_that_got_on_is_followed_by_the_next_one_soon(channel: Channel) -> None:
+    class InParts(Refusing):
+        async def fill(self, native: str, first: int, last: int | None) -> Filled:
+            assert last is not None
+            return Filled([], [(first, first)] if self.answer.is_set() else [], [(first + 1, last)], "more than it may be at once")
+
+    async def test() -> None:
+        now, history = [1e9], InParts()
+        healing = Healing(history, channel, lambda: now[0])
+        healing.open = [(NATIVE, 1, 99)]
+        for gets_on, wait_s in ((False, 30), (False, 60), (True, RETRY_S), (True, RETRY_S), (False, 30)):
+            history.answer.set() if gets_on else history.answer.clear()
+            await healing.retry()
+            assert healing._retry_at - now[0] == wait_s
+            now[0] = healing._retry_at
 
     run(test())
 

@@ -17,7 +17,7 @@ from ctc.errors import FrameError
 from ctc.exchanges import HISTORIES, Reading, exchange
 from ctc.settings import load_profile
 from ctc.sources.backoff import Backoff
-from ctc.sources.channel import Channel, Healed, IdHoles, LinkChange
+from ctc.sources.channel import Channel, Doubtful, Healed, IdHoles, LinkChange
 from ctc.sources.healing import Healing
 from ctc.sources.history import Filled, HistoryClient
 from ctc.sources.websocket import Link
@@ -140,14 +140,22 @@ def test_link_subscribes_again_after_a_cut_and_says_what_it_could_not_make_up_fo
             assert "not filled: coinbase at http://127.0.0.1" in trouble
 
 
-def test_link_that_had_no_trade_yet_says_that_it_was_down() -> None:
+def test_link_that_had_no_trade_yet_says_that_it_was_down_up_to_its_next_frame() -> None:
     async def test() -> None:
-        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase").running() as rig:
+        async with FakeExchange() as server, Rig(server.url).running() as rig:
             await until(lambda: len(server.sockets) == 1)
+            await server.say(mini_ticker(1000))
+            await until(lambda: rig.channel.mark >= 0)
             await server.drop()
+            await until(lambda: rig.link.connects == 2 and server.sockets)
+            assert rig.changes == [True, False]  # for how long, only a frame tells
+            await server.say(mini_ticker(9000))
             await until(lambda: rig.changes == [True, False, True])
-            lost = [item.trouble for item in rig.items if isinstance(item, LinkChange) and not item.up]
-            assert "coinbase closed the connection" in lost[0]
+            told = [(time_us // 1000 - BASE_MS, item) for time_us, item in rig.channel.items if isinstance(item, LinkChange)]
+            assert [at for at, _ in told[1:]] == [1000, 9000]
+            assert "binance closed the connection" in told[1][1].trouble
+
+    run(test())
 
 
 @pytest.mark.parametrize("name", ["binance", "coinbase"])
@@ -221,15 +229,57 @@ def test_link_tries_again_what_the_history_refused() -> None:
             await server.say(agg_trade(1, 10))
             server.refusals = [(503, {})]
             await server.say(agg_trade(4, 40))
-            await until(lambda: rig.ids == [1, 4])
-            assert rig.link.healing.open == [("BTCUSDT", 2, 3)]
+            await server.say(agg_trade(5, 50))
+            await until(lambda: (rig.ids, doubtful(rig)) == ([1, 5], [4]))
+            assert rig.link.healing.open == [("BTCUSDT", 2, 4)]
             assert rig.changes == [True, False, True]
             for _ in range(40):  # a second at a time: a longer jump would read as silence
                 rig.clock.ahead += 1
                 await server.say(mini_ticker(50))
                 await asyncio.sleep(0.02)
-            await until(lambda: rig.ids == [1, 4, 2, 3])
+            await until(lambda: rig.ids == [1, 5, 2, 3, 4])
             assert rig.link.healing.open == []
+
+    run(test())
+
+
+def doubtful(rig: Rig) -> list[int]:
+    return [trade.trade_id for item in rig.items if isinstance(item, Doubtful) for trade in item.reading.trades]
+
+
+def test_id_that_the_history_does_not_reach_blinds_nobody() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
+            server.history = {"BTCUSDT": tens(range(1, 10))}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(9, 90))
+            await server.say(agg_trade(90, 100))  # a broken frame
+            await server.say(agg_trade(10, 110))
+            await until(lambda: 10 in rig.ids)
+            assert (doubtful(rig), rig.ids) == ([90], [9, 10])
+            assert rig.link.healing.open == []  # nothing is missing
+            server.history = {"BTCUSDT": tens(range(1, 15))}
+            await server.say(agg_trade(14, 140))
+            await until(lambda: 14 in rig.ids)
+            assert rig.ids == [9, 10, 11, 12, 13, 14]
+
+    run(test())
+
+
+def test_id_that_another_one_follows_is_believed_without_the_history() -> None:
+    async def test() -> None:
+        async with FakeExchange(acknowledge=True) as server, Rig(server.url, "coinbase", rest=server.rest).running() as rig:
+            server.history = {"BTC-USD": tens([1])}
+            await until(lambda: server.sockets and rig.changes)
+            await server.say(match(1, 10))
+            await server.say(match(7, 70))
+            await server.say(match(7, 70))  # as by a second socket
+            await until(lambda: doubtful(rig) == [7, 7])
+            assert rig.link.healing.open == []
+            await server.say(heartbeat(7, 1000))
+            await until(lambda: rig.link.healing.open == [("BTC-USD", 2, 7)])
+            await server.say(match(8, 1010))
+            await until(lambda: rig.ids == [1, 8])
 
     run(test())
 
@@ -294,11 +344,46 @@ def test_old_connection_stays_while_no_replacement_comes_up() -> None:
     run(test())
 
 
+def test_connection_that_falls_silent_while_its_replacement_comes_up_is_left() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, rest=server.rest, reconnect_after_s=3600).running() as rig:
+            server.history = {"BTCUSDT": tens([1, 2])}
+            await until(lambda: len(server.sockets) == 1)
+            await server.say(agg_trade(1, 10))
+            await until(lambda: rig.ids == [1])
+            next(iter(rig.link._sessions)).retire = True
+            await until(lambda: len(server.sockets) == 2)  # and brings nothing
+            assert not rig.channel.lost
+            rig.clock.ahead += 6
+            await until(lambda: rig.ids == [1, 2])
+            await until(lambda: len(server.sockets) == 1)
+            assert rig.link._limit._value == rig.link._settings.max_connections - 1
+
+    run(test())
+
+
+def test_replacement_that_dies_before_it_delivers_gives_its_place_back() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server, Rig(server.url, reconnect_after_s=3600).running() as rig:
+            await until(lambda: len(server.sockets) == 1)
+            old = next(iter(rig.link._sessions))
+            old.retire = True
+            await until(lambda: len(server.sockets) == 2)
+            await server.drop(1)
+            await until(lambda: "no replacement yet" in rig.channel.trouble)
+            await until(lambda: rig.link._sessions == {old})
+            assert rig.link._limit._value == rig.link._settings.max_connections - 1
+
+    run(test())
+
+
 def test_single_allowed_connection_is_replaced_without_overlap() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, reconnect_after_s=3600, max_connections=1).running() as rig:
             await until(lambda: server.sockets and rig.changes)
             rig.clock.ahead += 3600
+            await until(lambda: rig.link.connects == 2 and server.sockets)
+            await server.say(mini_ticker(10))
             await until(lambda: rig.changes == [True, False, True])
             assert server.most_at_once == 1
 
@@ -371,6 +456,8 @@ def test_refusal_is_explained_and_its_wait_honoured(code: int, headers: dict[str
         async with FakeExchange() as server:
             server.refusals = [(code, headers)]
             async with Rig(server.url).running() as rig:
+                await until(lambda: server.sockets)
+                await server.say(mini_ticker(10))
                 await until(lambda: rig.changes == [False, True])
                 said = next(item for item in rig.items if isinstance(item, LinkChange))
                 assert words in said.trouble
