@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame, Observation, Row
 
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.model import GapLedger, Snapshot, from_us
@@ -62,6 +63,44 @@ class Latencies:
         return {"count": len(ascending), **shares, "max": round(ascending[-1], 3)}
 
 
+@dataclass(slots=True)
+class _Beside:
+    """What a batch's packed rows hold beside trades; bytes by symbol, counts of the whole batch."""
+
+    beats: list[pa.Table] = field(default_factory=list)
+    gaps: list[pa.Table] = field(default_factory=list)
+    ledgers: dict[str, bytes] = field(default_factory=dict)
+    letters: dict[str, bytes] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    clocks: dict[str, datetime] = field(default_factory=dict)
+    final: set[str] = field(default_factory=set)
+    tallies: Tallies = field(default_factory=Tallies)
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> _Beside:
+        found = cls()
+        for row in rows:
+            found._add(row)
+        return found
+
+    def _add(self, row: Row) -> None:
+        if row.heartbeat_rows:
+            self.beats.append(from_ipc(bytes(row.heartbeat_rows)))
+        if row.gap_rows:
+            self.gaps.append(from_ipc(bytes(row.gap_rows)))
+            self.ledgers[row.symbol] = bytes(row.ledger)
+        if row.reject_rows:
+            self.letters[row.symbol] = bytes(row.reject_rows)
+        if row.tallies:
+            self.tallies.add(TALLIES.decode(row.tallies))
+        if row.clock_us is not None:
+            self.clocks[row.symbol] = from_us(row.clock_us)
+        if row.final:
+            self.final.add(row.symbol)
+        for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
+            self.counts[name] = self.counts.get(name, 0) + row[name]
+
+
 class LakeSink:
     """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue, and counts what became of it."""
 
@@ -80,53 +119,35 @@ class LakeSink:
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
         packed, observed = batch.persist(), Observation("quality")
-        tallies = Tallies()
         try:
-            beats: list[pa.Table] = []
-            gaps: list[pa.Table] = []
-            ledgers: dict[str, bytes] = {}
-            letters: dict[str, bytes] = {}
-            counts: dict[str, int] = {}
             # Collected, not iterated: an iterator would run the partitions one after the other. A row holds no trades here, only
             # what is beside them: one row a symbol, and one more for each CHUNK of its trades.
-            for row in packed.drop("trade_rows").observe(observed, *totals_observed()).collect():
-                if row.heartbeat_rows:
-                    beats.append(from_ipc(bytes(row.heartbeat_rows)))
-                if row.gap_rows:
-                    gaps.append(from_ipc(bytes(row.gap_rows)))
-                    ledgers[row.symbol] = bytes(row.ledger)
-                if row.reject_rows:
-                    letters[row.symbol] = bytes(row.reject_rows)
-                if row.tallies:
-                    tallies.add(TALLIES.decode(row.tallies))
-                if row.clock_us is not None:
-                    self._clocks[row.symbol] = from_us(row.clock_us)
-                if row.final:
-                    self._final.add(row.symbol)
-                for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
-                    counts[name] = counts.get(name, 0) + row[name]
-            samples = self._letters.put(run, batch_id, letters)
-            if counts.get("trades"):
+            found = _Beside.of(packed.drop("trade_rows").observe(observed, *totals_observed()).collect())
+            samples = self._letters.put(run, batch_id, found.letters)
+            if found.counts.get("trades"):
                 self._append(trades_of(packed), run, batch_id)
-            if beats:
-                self._appender.append_once(HEARTBEATS.name, pa.concat_tables(beats), query="lake", run=run, batch_id=batch_id)
-            if gaps:
-                self._appender.append_once(GAPS.name, pa.concat_tables(gaps), query="lake", run=run, batch_id=batch_id)
-            for symbol, ledger in ledgers.items():
+            for table, rows in ((HEARTBEATS, found.beats), (GAPS, found.gaps)):
+                if rows:
+                    self._appender.append_once(table.name, pa.concat_tables(rows), query="lake", run=run, batch_id=batch_id)
+            for symbol, ledger in found.ledgers.items():
                 self._metrics.put_ledger(symbol, _LEDGER.decode(ledger))
         finally:
             packed.unpersist()
-        self._quality.take(run, batch_id, tallies.listed(), samples, lambda: Totals(**observed.get))
-        for name, value in counts.items():
+        self._quality.take(run, batch_id, found.tallies.listed(), samples, lambda: Totals(**observed.get))
+        self._tell(found, batch_id)
+
+    def _tell(self, found: _Beside, batch_id: int) -> None:
+        self._clocks |= found.clocks
+        self._final |= found.final
+        for name, value in found.counts.items():
             self._totals[name] = self._totals.get(name, 0) + value
-        clock = min(self._clocks.values(), default=None)
         self._report(
             "lake",
             {
                 "batch": batch_id,
-                "last": counts,
+                "last": found.counts,
                 "totals": self._totals,
-                "clock": clock,
+                "clock": min(self._clocks.values(), default=None),
                 "final": sorted(self._final),
                 "quality_waiting": self._quality.waiting,
             },
