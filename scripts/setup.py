@@ -32,6 +32,7 @@ UV = TOOLS / "uv" / "bin" / "uv"
 EMULATOR = TOOLS / "emulator"
 JAVA = TOOLS / "java" / "home"
 IVY = TOOLS / "ivy"
+COMPILED = "compiled "  # what `fill` makes of a lock, for environments made before it compiled
 SPARK_SESSION = ROOT / "ctc" / "spark" / "session.py"
 SPARK_ARCHIVE = ROOT / "ctc" / "spark" / "archive.py"
 SPARK_WARMTH = ROOT / "ctc" / "spark" / "warmth.py"
@@ -77,8 +78,14 @@ def parts() -> list[Part]:
     packages = spark_packages()
     return [
         Part("uv", "uv", text("bootstrap.lock"), UV, make_uv),
-        Part("project", "the project's environment", text("requirements.lock", "pyproject.toml"), VENV / "bin" / "ctc", make_project),
-        Part("emulator", "the emulator's environment", text("emulator.lock"), EMULATOR / "bin" / "ministack", make_emulator),
+        Part(
+            "project",
+            "the project's environment",
+            COMPILED + text("requirements.lock", "pyproject.toml"),
+            VENV / "bin" / "ctc",
+            make_project,
+        ),
+        Part("emulator", "the emulator's environment", COMPILED + text("emulator.lock"), EMULATOR / "bin" / "ministack", make_emulator),
         Part("java", "Java 17", "17", JAVA / "bin" / "java", make_java),
         Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages)),
         Part(
@@ -137,7 +144,8 @@ def fill(environment: Path, lock: Path) -> None:
     version = f"version_info = {sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
     if not made_by.exists() or version not in made_by.read_text():
         uv("venv", "--clear", "--python", sys.executable, environment)
-    uv("pip", "sync", "--require-hashes", "--python", environment, lock)
+    # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every process of every session would compile what it imports.
+    uv("pip", "sync", "--compile-bytecode", "--require-hashes", "--python", environment, lock)
 
 
 def uv(*arguments: str | Path) -> None:

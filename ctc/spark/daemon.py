@@ -8,10 +8,11 @@ imported (0.1 s). Together they were two fifths of what py-spy saw workers do ov
 
 import gc
 import sys
+from zipimport import zipimporter
 
 # The installed pyspark serves as well as the zipped copy that Spark puts first, and is compiled already.
 sys.path[:] = [entry for entry in sys.path if not entry.endswith(".zip")]
-for entry in [entry for entry in sys.path_importer_cache if ".zip" in entry]:
+for entry in [entry for entry, finder in sys.path_importer_cache.items() if isinstance(finder, zipimporter)]:
     del sys.path_importer_cache[entry]
 
 import pandas as pd  # noqa: F401

@@ -16,7 +16,9 @@ PACKAGES = (
 )
 CATALOG = "lake"
 FILE_MANAGER = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
-IVY = ROOT / ".tools" / "ivy"
+# Where `make setup` has them. On the JVM's own class path, not as `spark.jars.packages`: those are resolved, copied and put on every
+# Python worker's path at each start, and the class archive can't hold what they bring.
+JARS = tuple(ROOT / ".tools" / "ivy" / "jars" / f"{'-'.join(name.replace(':', '_', 1).split(':'))}.jar" for name in PACKAGES)
 # Made by `make setup` (ctc.spark.archive).
 ARCHIVE = ROOT / ".tools" / "spark.jsa"
 # The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades.
@@ -78,8 +80,7 @@ def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> di
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.jars.packages": ",".join(PACKAGES),
-        "spark.jars.ivy": str(IVY),
+        "spark.driver.extraClassPath": ":".join(map(str, JARS)),
         "spark.pyspark.python": sys.executable,
         "spark.pyspark.driver.python": sys.executable,
         "spark.local.dir": str(state / "spark"),
