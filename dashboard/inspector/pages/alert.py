@@ -1,151 +1,96 @@
-"""Alerts as a table; the chosen one with what was measured, and the raw trades behind it."""
+"""Alerts as a list; the chosen one (/alert?alert_id=...) with why it fired: bar by bar, its trades, and where they came from."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.inspector import data
+from ctc.model import Alert
+from ctc.settings import Settings
+from dashboard.inspector import data, frame, words
 from dashboard.inspector.charts import SEVERITIES
 from dashboard.inspector.data import Source
+from dashboard.inspector.why import bars, lineage, spreads, whale
 
 SPANS = {"hour": timedelta(hours=1), "6 hours": timedelta(hours=6), "24 hours": timedelta(hours=24), "all": None}
 TYPES = ("volume_spike", "whale", "spread")
-LISTED = ["detected_at", "severity", "type", "rule", "exchange", "symbol", "message", "stage"]
-LINEAGE = ["shard", "sequence_number", "position"]
-TRADES = ["timestamp", "exchange", "native_symbol", "trade_id", "side", "price", "quantity", "quote_volume", *LINEAGE]
+LISTED = ["detected_at", "severity", "type", "rule", "exchange", "symbol", "message"]
+WHY = {"volume_spike": bars.show, "whale": whale.show, "spread": spreads.show}
+ICONS = {"low": "gray", "medium": "blue", "high": "orange", "critical": "red"}
 
 
-def show(origin: Source, symbols: tuple[str, ...]) -> None:
-    """Draw the page."""
-    found = _filtered(origin, symbols)
-    if found.empty:
+def show(origin: Source, settings: Settings) -> None:
+    """The alert that the URL names, else the list."""
+    wanted = st.query_params.get("alert_id")
+    if wanted is None:
+        _list(origin, settings.session.symbols)
+        return
+    if st.button("All alerts", icon=":material/arrow_back:"):
+        del st.query_params["alert_id"]
+        st.rerun()
+    found = data.alert(origin, wanted)
+    if found is None:
+        st.warning(f"No alert has the id {words.escaped(wanted)}. The hot store keeps a day, the lake only what is complete.")
+        return
+    _one(origin, settings, found)
+
+
+def _list(origin: Source, symbols: tuple[str, ...]) -> None:
+    columns = st.columns(4)
+    span = columns[0].selectbox("Last", list(SPANS), index=0, key="span", bind="query-params")
+    symbol = columns[1].selectbox("Symbol", ["any", *symbols], key="symbol", bind="query-params")
+    type_ = columns[2].selectbox("Type", ["any", *TYPES], key="type", bind="query-params")
+    severity = columns[3].selectbox("At least", SEVERITIES, key="severity", bind="query-params")
+    found = data.alerts(origin, SPANS[span], None if type_ == "any" else type_, None if symbol == "any" else symbol)
+    shown = [alert for alert in found if SEVERITIES.index(alert.severity) >= SEVERITIES.index(severity)]
+    if not shown:
         st.info("No alert matches. Choose a longer time or fewer filters; a session's first alerts take a minute or two.")
         return
-    st.caption(f"{len(found):,} alerts, newest first. Choose a row to see why it fired. Times are UTC.")
-    event = st.dataframe(
-        found[LISTED],
+    most = f"The newest {len(found):,}" if len(found) == data.MOST_ALERTS else f"{len(shown):,}"
+    st.caption(f"{most} alerts, newest first. **Choose a row to see why it fired.**")
+    rows = words.frame(shown, LISTED).assign(stage=["complete" if alert.final else "early" for alert in shown])
+
+    def choose() -> None:
+        if picked := st.session_state["alerts"]["selection"]["rows"]:
+            st.query_params["alert_id"] = shown[picked[0]].alert_id
+
+    st.dataframe(
+        rows,
         hide_index=True,
-        width="stretch",
-        height=330,
-        on_select="rerun",
+        height=560,
+        on_select=choose,
         selection_mode="single-row",
-        key=f"alerts-{found['alert_id'].iloc[0]}-{len(found)}",  # rows move when one comes: a selection by number must not stay
+        key="alerts",
         column_config={
             "detected_at": st.column_config.DatetimeColumn("detected", format="YYYY-MM-DD HH:mm:ss.SSS", timezone="UTC"),
             "message": st.column_config.TextColumn(width="large"),
         },
     )
-    rows = event["selection"]["rows"]
-    chosen = found.iloc[rows[0] if rows else 0].to_dict()
-    st.subheader("Why it fired" if rows else "Why the newest one fired")
-    _why(chosen)
-    st.subheader("The raw trades behind it")
-    _trades(origin, chosen)
 
 
-def _filtered(origin: Source, symbols: tuple[str, ...]) -> pd.DataFrame:
-    columns = st.columns([1, 1, 1, 1])
-    span = columns[0].selectbox("Last", list(SPANS), index=2)
-    symbol = columns[1].selectbox("Symbol", ["any", *symbols])
-    type_ = columns[2].selectbox("Type", ["any", *TYPES])
-    severity = columns[3].selectbox("At least", SEVERITIES)
-    found = data.alerts(origin, SPANS[span])
-    found = found[found["severity"].isin(SEVERITIES[SEVERITIES.index(severity) :])]
-    for column, value in (("symbol", symbol), ("type", type_)):
-        if value != "any":
-            found = found[found[column] == value]
-    return found
-
-
-def _why(alert: dict[Hashable, Any]) -> None:
-    st.write(f"**{alert['severity'].upper()}** · `{alert['type']}.{alert['rule']}` · {alert['symbol']} on {alert['exchange']}")
-    st.write(alert["message"].replace("$", "\\$"))
-    figures = _figures(alert)
-    for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
-        column.metric(name, value)
-    details = {str(name): _plain(value) for name, value in alert.items() if _is_there(value)}
-    with st.expander("Every field"):
-        st.dataframe(pd.DataFrame(details.items(), columns=["field", "value"]), hide_index=True, width="stretch")
-
-
-def _figures(alert: dict[Hashable, Any]) -> list[tuple[str, str]]:
-    """Measured, baseline and threshold, in that order."""
-    crossed = _number(alert["threshold"])
-    if alert["type"] == "whale":
-        return [
-            ("Value", f"${_number(alert['quote_volume'], 0)}"),
-            ("Threshold", f"${_number(alert['threshold'], 0)}"),
-            ("Prints", _plain(alert["trade_count"])),
-            ("Price", _number(alert["price"])),
-            ("Quantity", _number(alert["quantity"])),
-        ]
-    if alert["type"] == "spread":
-        return [
-            ("Spread", f"{_number(alert['spread_pct'], 4)} %"),
-            (
-                "Peg-adjusted",
-                f"{_number(alert['adjusted_spread_pct'], 4)} %" if _is_there(alert["adjusted_spread_pct"]) else "no peg known",
-            ),
-            ("Threshold", f"± {crossed} %"),
-            ("Binance VWAP", _number(alert["binance_vwap"])),
-            ("Coinbase VWAP", _number(alert["coinbase_vwap"])),
-            ("Cause", _plain(alert["cause"])),
-        ]
-    score = alert["z_score"] if alert["rule"] == "z" else alert["robust_score"]
-    return [
-        ("z" if alert["rule"] == "z" else "Robust score", _number(score)),
-        ("Threshold", f"± {crossed}"),
-        ("Volume of the minute", f"${_number(alert['window_volume'], 0)}"),
-        ("Baseline mean", f"${_number(alert['rolling_mean'], 0)}"),
-        ("Baseline std", f"${_number(alert['rolling_std'], 0)}"),
-        ("Bars in the baseline", _plain(alert["baseline_bars"])),
-    ]
-
-
-def _trades(origin: Source, alert: dict[Hashable, Any]) -> None:
-    found = data.trades_of(origin, {str(name): value for name, value in alert.items() if _is_there(value)})
-    if found.empty:
-        st.info("Not in the lake: its query writes every 15 s or so; look again soon. A drought of a silent minute has no trades at all.")
-        return
-    note = f"The {len(found)} largest" if len(found) == data.MOST_TRADES else f"{len(found)} in all, largest first"
-    st.caption(f"{note}. Choose one to see the exchange's frame, as it came.")
-    shown = found[TRADES].assign(**{name: found[name].map(_plain) for name in ("price", "quantity", "quote_volume", "trade_id")})
-    event = st.dataframe(
-        shown,
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"trades-{alert['alert_id']}",
-        column_config={"timestamp": st.column_config.DatetimeColumn(format="HH:mm:ss.SSSSSS", timezone="UTC")},
-    )
-    rows = event["selection"]["rows"]
-    trade = found.iloc[rows[0] if rows else 0]
+def _one(origin: Source, settings: Settings, alert: Alert) -> None:
+    badge, about = st.columns([1, 7], vertical_alignment="center")
+    badge.badge(alert.severity, color=ICONS.get(alert.severity, "gray"))  # type: ignore[arg-type]
+    about.markdown(f"**{alert.rule}** · {alert.symbol} on {alert.exchange} · {words.escaped(alert.message)}")
+    stage = "complete" if alert.final else "early: its window is still open, a revision will follow"
     st.caption(
-        f"`raw_event_payload` of trade {trade['trade_id']}, from {trade['shard']} at {trade['sequence_number']}, line {trade['position']}"
+        f"Happened {words.moment(alert.event_time)}, detected {words.moment(alert.detected_at)} by the symbol's clock · "
+        f"revision {alert.revision}, {stage} · id {alert.alert_id}"
     )
-    st.code(trade["raw_event_payload"] or "(not kept)", language="json", wrap_lines=True)
+    WHY[alert.type](origin, settings, alert)
+    st.markdown("#### The trades behind it")
+    lineage.show(origin, alert)
+    st.page_link(
+        "pages/market.py",
+        label="The market around it",
+        icon=":material/candlestick_chart:",
+        query_params={"symbol": alert.symbol, "at": alert.event_time.isoformat()},
+    )
+    with st.expander("Every field, exact"):
+        fields = {name: words.plain(getattr(alert, name)) for name in alert.__struct_fields__ if getattr(alert, name) is not None}
+        st.dataframe(pd.DataFrame(fields.items(), columns=["field", "value"]), hide_index=True, height="content")
 
 
-def _is_there(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
-
-
-def _number(value: Any, places: int = 2) -> str:
-    return f"{value:,.{places}f}" if _is_there(value) else "-"
-
-
-def _plain(value: Any) -> str:
-    """Exact, without an exponent or empty places."""
-    if isinstance(value, Decimal):
-        text = format(value, "f")
-        return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
-    if isinstance(value, float) and value.is_integer():  # pandas turns whole numbers with gaps into floats
-        return str(int(value))
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+frame.page("Alerts", "What was found, and why", show)
