@@ -26,7 +26,7 @@ def market(
     bars: pd.DataFrame, spreads: pd.DataFrame, alerts: pd.DataFrame, z_threshold: Decimal, spread_threshold: Decimal
 ) -> list[alt.Chart | alt.LayerChart]:
     """Volume of each exchange with its baseline, spreads and whales, to be put under each other: all have one time axis."""
-    domain = _domain(bars["window_start"], bars["window_end"], spreads["window_start"])
+    domain = _domain(bars["window_start"], bars["window_end"], spreads["window_start"], alerts["event_time"])
     rows: list[alt.Chart | alt.LayerChart] = [
         volume(bars[bars["exchange"] == name], alerts[alerts["exchange"] == name], name, float(z_threshold), domain)
         for name in sorted(bars["exchange"].unique())

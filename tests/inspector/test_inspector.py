@@ -154,7 +154,7 @@ def test_market_charts_share_one_time_axis() -> None:
     domains = {
         str(part["encoding"]["x"]["scale"]["domain"]) for chart in found for part in chart.get("layer", [chart]) if "x" in part["encoding"]
     }
-    assert domains == {str([minute(20).isoformat(), minute(22).isoformat()])}
+    assert domains == {str([minute(7).isoformat(), minute(30).isoformat()])}
 
 
 def test_inspector_without_a_session_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

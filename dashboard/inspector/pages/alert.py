@@ -79,7 +79,8 @@ def _one(origin: Source, settings: Settings, alert: Alert) -> None:
         f"Happened {words.moment(alert.event_time)}, detected {words.moment(alert.detected_at)} by the symbol's clock · "
         f"revision {alert.revision}, {stage} · id {alert.alert_id}"
     )
-    WHY[alert.type](origin, settings, alert)
+    if alert.type in WHY:
+        WHY[alert.type](origin, settings, alert)
     st.markdown("#### The trades behind it")
     lineage.show(origin, alert)
     st.page_link(
