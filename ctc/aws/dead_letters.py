@@ -6,6 +6,7 @@ Beside it `dlq/_metadata/`: the summary (`ctc.aws.dead_letter_summary`), and whi
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from ctc.quality.rules import CATEGORIES, Category
 from ctc.settings import Settings
 
 READERS = 8
+_BATCH = re.compile(r"-(\d{9})-")
 REPLAYED = "dlq/_metadata/replayed/"
 _REFUSED = msgspec.msgpack.Decoder(list[Refused])
 _LETTER = msgspec.json.Decoder(Letter)
@@ -112,9 +114,10 @@ def expire_letters(settings: Settings) -> None:
 
 
 def _day_and_batch(name: str) -> tuple[str, str]:
-    """The day of a file of letters, and the number of its batch: later is larger, within a run."""
+    """The day of a file of letters, and the number of its batch: within a run, later is larger."""
     _, _, day, file = name.split("/")
-    return day, file.rsplit("-", 2)[-2] if file.count("-") > 1 else file
+    found = _BATCH.search(file)
+    return day, found[1] if found else ""
 
 
 def _file_name(key: str) -> str:

@@ -26,7 +26,6 @@ DIG = (
 def main() -> None:
     """Draw the page that the URL names: /alert?alert_id=..., /market?symbol=..., /sql?sql=..."""
     st.set_page_config(page_title="Coat Tail Capital: inspector", page_icon=":material/search:", layout="wide")
-    st.set_option("client.toolbarMode", "viewer")
     found = {section: [_page(*each) for each in pages] for section, pages in (("Watch", WATCH), ("Trust", TRUST), ("Dig", DIG))}
     chosen = st.navigation(found)
     st.sidebar.toggle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import fixtures_inspector
@@ -71,6 +72,14 @@ def test_scorecard_shows_the_sessions_report(filled: Settings, tmp_path: Path) -
     assert not app.exception
     assert "All 2 planted anomalies" in app.success[0].value
     assert frames(app)[0]["rule"].tolist() == ["whale.single"]
+
+
+def test_scorecard_of_an_earlier_session_is_not_shown(filled: Settings, tmp_path: Path) -> None:
+    report, plan = tmp_path / "report.json", tmp_path / "plan.json"
+    report.write_text("{}")
+    plan.write_text("{}")
+    os.utime(report, (1, 1))
+    assert "of an earlier session" in words(page("scorecard"))
 
 
 def test_scorecard_that_cannot_be_read_says_so(filled: Settings, tmp_path: Path) -> None:

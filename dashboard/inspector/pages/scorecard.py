@@ -42,6 +42,9 @@ def show(origin: Source, settings: Settings) -> None:
 
 
 def _report(path: Path) -> None:
+    if _is_older(path, path.with_name("plan.json")):
+        st.info(f"Absent: {path} is of an earlier session in this folder.")
+        return
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Report)
     except FileNotFoundError:
@@ -57,6 +60,10 @@ def _report(path: Path) -> None:
     st.caption(
         f"{found.session}{f', seed {found.seed}' if found.seed is not None else ''}. Recall counts what qualifies by the rule's formula."
     )
+
+
+def _is_older(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.stat().st_mtime < other.stat().st_mtime
 
 
 def _planted(origin: Source, settings: Settings) -> None:

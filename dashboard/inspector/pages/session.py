@@ -59,7 +59,7 @@ def _running(settings: Settings, state: Path) -> dict[str, str]:
         "Stop: Ctrl-C in its terminal, or this; every process ends in order, and the state is kept": f"kill -INT $(cat {lock})",
         "Go on where it was stopped": f"ctc {word}{option} --resume",
         "Begin anew (clears the folder)": f"ctc {word}{option}",
-        "Simulated, to its end; then `--resume` shows its scorecard here": f"ctc sim --exit{option} --report {report}",
+        "Simulated, to its end, with the scorecard that the page Scorecard shows": f"ctc sim --exit{option} --report {report}",
         "What if a process dies? Kill one: it is started again, and nothing is lost (docs/FAULTS.md)": "kill -9 PID",
     }
 

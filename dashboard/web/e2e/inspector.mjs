@@ -32,6 +32,7 @@ async function picture(name) {
   const height = await page.evaluate(() => document.querySelector('[data-testid="stMainBlockContainer"]').scrollHeight);
   await page.setViewportSize({ width: 1360, height: Math.min(Math.max(900, height), 2200) });
   await page.waitForTimeout(700);
+  await page.waitForFunction(() => !document.querySelector('[data-testid="stStatusWidget"], [data-stale="true"]'));
   await page.screenshot({ path: `${folder}/inspector-${name}.png` });
   await page.setViewportSize({ width: 1360, height: 900 });
 }
