@@ -50,7 +50,7 @@ def fill(
     plan = make_plan(seed, FIXED_START, minutes * 60, settings, rate=rate)
     save_plan(plan, state)
     stores = _Stores(settings, state)
-    symbols = [_Symbol(plan, name, minutes, settings) for name in settings.session.symbols]
+    symbols = [_Symbol(plan, name, index, minutes, settings) for index, name in enumerate(settings.session.symbols)]
     truth = Ledger(state, plan.name, plan.seed)
     for number, first in enumerate(range(0, minutes + 1, batch_minutes)):  # after the last minute comes what closes the log
         part = range(first, min(first + batch_minutes, minutes + 1))
@@ -63,9 +63,9 @@ def fill(
 class _Symbol:
     """One symbol's log, and both folds over it; holds what came of one batch."""
 
-    def __init__(self, plan: Plan, name: str, minutes: int, settings: Settings) -> None:
+    def __init__(self, plan: Plan, name: str, index: int, minutes: int, settings: Settings) -> None:
         rng = random.Random(f"{plan.seed} {name}")
-        self.name = name
+        self.name, self._index = name, index
         self._start_us = to_us(plan.start)
         self._minutes: Iterator[Written] = SymbolLog(plan, name, settings, rng).minutes(minutes)
         self._lake = LakeFold(name, settings, None)
@@ -90,7 +90,7 @@ class _Symbol:
         if number % BROKEN_EVERY or not number:
             return []
         line = BROKEN[number // BROKEN_EVERY % len(BROKEN)]
-        return [("shardId-000000000001", f"{49_000_000_000_000_000_000_000 + number}", pack([line]))]
+        return [("shardId-000000000001", f"{49_000_000_000_000_000_000_000 + 10 * number + self._index}", pack([line]))]
 
 
 class _Stores:

@@ -28,7 +28,7 @@ session = fixtures_inspector.session
 def test_quality_shows_score_and_every_rule(judged: Settings) -> None:
     app = page("quality")
     assert not app.exception
-    assert figures(app)["Score, last day"] == "99.0000 %"
+    assert figures(app)["Score, a day"] == "99.00 %"
     assert figures(app)["Failed"] == "10"
     rules = frames(app)[0].set_index("rule")
     assert set(rules.index) == set(RULES)

@@ -39,11 +39,11 @@ def _score(found: Quality) -> None:
         return
     columns = st.columns(6)
     columns[0].metric(
-        "Score, last 5 minutes",
-        words.percent(current.score),
+        "Score, 5 minutes",
+        words.percent(current.score, 2),
         help=f"Passed of processed; target {found.target} %, alarm below {found.alarm_below} %",
     )
-    columns[1].metric("Score, last day", words.percent(total.score))
+    columns[1].metric("Score, a day", words.percent(total.score, 2))
     for column, name in zip(columns[2:], ("processed", "failed", "late", "duplicates"), strict=True):
         column.metric(name.capitalize(), f"{getattr(total, name):,}", help="In the last day of the stream's time")
     st.altair_chart(charts.quality_over_time(found.series, float(found.target), float(found.alarm_below)), width="stretch")
@@ -64,7 +64,7 @@ def _letters(origin: Source) -> None:
         f"{len(found):,} letters of the newest {data.FILES_OF_LETTERS} files, newest first, kept for 7 days. Choose one to see its bytes."
     )
     rows = words.frame(found, LISTED).assign(
-        rules=[", ".join(letter.rules) for letter in found], bytes=[len(letter.raw) for letter in found]
+        rules=[", ".join(dict.fromkeys(letter.rules)) for letter in found], bytes=[len(letter.raw) for letter in found]
     )
     event = st.dataframe(
         rows,

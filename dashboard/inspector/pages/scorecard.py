@@ -48,7 +48,8 @@ def _report(path: Path) -> None:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Report)
     except FileNotFoundError:
-        st.info(f"Absent: a session that goes on has none. `ctc sim --exit --report {path}` runs one to its end and writes it there.")
+        command = f"ctc sim --exit --state {path.parent} --report {path}"
+        st.info(f"Absent: a session that goes on has none. `{command}` runs one to its end and writes it there.")
         return
     except (OSError, msgspec.MsgspecError) as error:
         st.warning(f"{path} can't be read as a session's report: {error}")

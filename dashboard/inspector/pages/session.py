@@ -79,7 +79,7 @@ def _commands(title: str, listed: dict[str, str]) -> None:
     st.markdown(f"#### {title}")
     for words, command in listed.items():
         st.caption(words)
-        st.code(command, language="shell")
+        st.code(command, language="shell", wrap_lines=True)
 
 
 def _processes(found: dict[str, dict[str, Any]]) -> None:

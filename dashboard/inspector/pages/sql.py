@@ -67,7 +67,7 @@ def show(origin: Source, settings: Settings) -> None:
     rows = words.exact(found.rows.to_pandas(timestamp_as_object=False))
     more = f"the first {len(rows):,} rows; there are more" if found.cut else f"{len(rows):,} rows"
     st.caption(f"{more} · {found.seconds:.2f} s · {f'as of {words.moment(moment)}' if moment else 'as of now'}")
-    st.dataframe(rows, hide_index=True, height=420)
+    st.dataframe(rows, hide_index=True, height="content" if len(rows) < 12 else 420)
 
 
 def _take(sql: str) -> None:
