@@ -28,7 +28,7 @@ from sim.filled import fill
 
 WEB = ROOT / "dashboard" / "web"
 NODE = ROOT / ".tools" / "node" / "bin" / "node"
-KEPT = ("overview", "alert-volume", "alert-whale", "quality", "sql")
+KEPT = ("alert", "sql")
 WIDTH, COLORS = 1100, 96
 START_S = 120.0
 

@@ -9,26 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from ctc.settings import ROOT, Settings
-from dashboard.inspector import data, frame, planted
+from dashboard.inspector import data, frame, planted, report
 from dashboard.inspector.data import Source
 
 REPORT = "report.json"
 PAGE, PLOT = ROOT / "docs" / "SCORECARD.md", ROOT / "docs" / "images" / "scorecard.svg"
 RULE = ["rule", "seeded", "qualifying", "detected", "recall", "alerts", "noise", "false", "precision", "detect_p50_s", "detect_p99_s"]
-
-
-class _Card(msgspec.Struct):
-    ok: bool
-    verdict: list[str]
-    rules: list[dict[str, object]]
-    equality: list[dict[str, object]]
-
-
-class _Report(msgspec.Struct):
-    session: str
-    simulated: bool
-    seed: int | None
-    scorecard: _Card
 
 
 def show(origin: Source, settings: Settings) -> None:
@@ -46,7 +32,7 @@ def _report(path: Path) -> None:
         st.info(f"Absent: {path} is of an earlier session in this folder.")
         return
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Report)
+        found = msgspec.json.decode(path.read_bytes(), type=report.Report)
     except FileNotFoundError:
         command = f"ctc sim --exit --state {path.parent} --report {path}"
         st.info(f"Absent: a session that goes on has none. `{command}` runs one to its end and writes it there.")

@@ -50,7 +50,7 @@ try {
   await page.getByRole("link", { name: "Every alert, and why it fired" }).click();
   await page.getByText("Choose a row to see why it fired").waitFor();
   await drawn("the list of alerts");
-  const grid = page.locator('[data-testid="stDataFrameResizable"] canvas').first();
+  const grid = page.locator('[data-testid="stDataFrameResizable"]').first();
   await grid.click({ position: { x: 18, y: 52 } }); // the first row's box
   await page.waitForURL(/alert_id=/);
   await page.getByText("The trades behind it").waitFor();
@@ -63,7 +63,7 @@ try {
     await page.goto(`${url}/alert?type=${type}&span=24+hours`);
     await page.getByText("Choose a row to see why it fired").waitFor();
     await drawn(`alerts of type ${type}`);
-    await page.locator('[data-testid="stDataFrameResizable"] canvas').first().click({ position: { x: 18, y: 52 } });
+    await page.locator('[data-testid="stDataFrameResizable"]').first().click({ position: { x: 18, y: 52 } });
     await page.waitForURL(/alert_id=/);
     await page.getByText("Every field, exact").waitFor();
     await drawn(`a ${name}`);
