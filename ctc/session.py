@@ -181,6 +181,7 @@ def inspector_program(settings: Settings) -> Program:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "viewer",
     }
     return Program(
         "inspector", ("streamlit", "run", str(INSPECTOR), *(word for key, value in options.items() for word in (f"--{key}", value)))

@@ -6,8 +6,10 @@ Beside it `dlq/_metadata/`: the summary (`ctc.aws.dead_letter_summary`), and whi
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -17,9 +19,11 @@ import msgspec
 
 from ctc.aws.clients import client, translating
 from ctc.quality.letters import RETENTION_DAYS, Letter, Refused, letter_of
-from ctc.quality.rules import CATEGORIES
+from ctc.quality.rules import CATEGORIES, Category
 from ctc.settings import Settings
 
+READERS = 8
+_BATCH = re.compile(r"-(\d{9})-")
 REPLAYED = "dlq/_metadata/replayed/"
 _REFUSED = msgspec.msgpack.Decoder(list[Refused])
 _LETTER = msgspec.json.Decoder(Letter)
@@ -67,6 +71,14 @@ class DeadLetters:
             letters = [_LETTER.decode(line) for name in files for line in self._lines(name)]
             yield from sorted(letters, key=lambda letter: (letter.arrived_at, letter.id), reverse=True)
 
+    def newest(self, files: int, category: Category | None = None) -> list[Letter]:
+        """The letters of the newest files, newest first: what a look costs does not grow with the queue."""
+        prefixes = [f"dlq/{name}/" for name in ((category,) if category else CATEGORIES)]
+        names = sorted((name for prefix in prefixes for name in self._names(prefix)), key=_day_and_batch, reverse=True)[:files]
+        with ThreadPoolExecutor(READERS) as pool:
+            letters = [_LETTER.decode(line) for lines in pool.map(self._lines, names) for line in lines]
+        return sorted(letters, key=lambda letter: (letter.arrived_at, letter.id), reverse=True)
+
     def replayed(self) -> dict[str, Replayed]:
         """By letter, when it was sent again and what came of it; the first time stays."""
         marks = [_MARK.decode(line) for name in self._names(REPLAYED) for line in self._lines(name)]
@@ -99,6 +111,13 @@ def expire_letters(settings: Settings) -> None:
     bucket = settings.lake.raw_bucket
     with translating(f"setting the retention of s3://{bucket}/dlq/", settings):
         client("s3", settings).put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+
+
+def _day_and_batch(name: str) -> tuple[str, str]:
+    """The day of a file of letters, and the number of its batch: within a run, later is larger."""
+    _, _, day, file = name.split("/")
+    found = _BATCH.search(file)
+    return day, found[1] if found else ""
 
 
 def _file_name(key: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,17 +61,22 @@ class LakeReader:
         """
         check_read_only(sql)
         names = self._refresh()
-        try:
-            with self._connection.cursor() as cursor:
-                return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
-        except _USERS_FAULT as error:
-            raise ConfigError(f"{_first_line(error)}\nTables: {', '.join(names) or 'none'}") from error
-        except duckdb.Error as error:
-            raise LakeError(f"the lake at {self._where()} can't be read: {_first_line(error)}") from error
+        with self._connection.cursor() as cursor, self._translating(names):
+            return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
 
     def close(self) -> None:
         """Let go of the connection; the reader is of no use afterwards."""
         self._connection.close()
+
+    @contextmanager
+    def _translating(self, names: list[str]) -> Iterator[None]:
+        """Raise our own errors for DuckDB's; one that is the question's fault names the tables."""
+        try:
+            yield
+        except _USERS_FAULT as error:
+            raise ConfigError(f"{_first_line(error)}\nTables: {', '.join(names) or 'none'}") from error
+        except duckdb.Error as error:
+            raise LakeError(f"the lake at {self._where()} can't be read: {_first_line(error)}") from error
 
     def _refresh(self) -> list[str]:
         """Point each view at its table's newest metadata."""
@@ -91,13 +97,18 @@ class LakeReader:
             self._secret = secret
 
     def _point(self, name: str, location: str) -> None:
-        view, path = name.replace('"', '""'), location.replace("'", "''")
+        view = name.replace('"', '""')
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(f"create or replace view \"{view}\" as select * from iceberg_scan('{path}')")  # noqa: S608 - both quoted
+                cursor.execute(f'create or replace view "{view}" as {self._select(name, location)}')
         except duckdb.Error as error:
             raise LakeError(f"the table {name} at {location} can't be read: {_first_line(error)}") from error
         self._views[name] = location
+
+    def _select(self, name: str, location: str) -> str:
+        """What a table's view reads."""
+        path = location.replace("'", "''")
+        return f"select * from iceberg_scan('{path}')"  # noqa: S608 - quoted
 
     def _where(self) -> str:
         return self._settings.aws.endpoint or self._settings.aws.region
@@ -133,9 +144,14 @@ def check_read_only(sql: str) -> None:
         raise ConfigError(f"give one SQL statement, not {len(statements)}")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
-        check_read_only(_EXPLAIN.sub("", statements[0].query, count=1))
+        check_read_only(without_explain(statements[0].query))
     elif kind != duckdb.StatementType.SELECT:
         raise ConfigError(f"the lake is read only here: use SELECT, WITH, DESCRIBE, SHOW or EXPLAIN, not {kind.name}")
+
+
+def without_explain(sql: str) -> str:
+    """The statement that an EXPLAIN is about; any other as it is."""
+    return _EXPLAIN.sub("", sql, count=1)
 
 
 def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:

@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from ctc.errors import CtcError
-from ctc.settings import Settings
-from dashboard.inspector import alerts, data, market, overview
-
-DISCLAIMER = "For educational and analytical purposes only. Not financial advice."
-PAGES = ("Overview", "Alerts", "Market")
-REFRESH_S = 10
+PAGES = Path(__file__).parent / "pages"
+WATCH = (
+    ("overview", "Overview", ":material/home:"),
+    ("alert", "Alerts", ":material/notifications:"),
+    ("market", "Market", ":material/candlestick_chart:"),
+)
+TRUST = (
+    ("quality", "Quality and DLQ", ":material/verified:"),
+    ("gaps", "Gaps", ":material/link_off:"),
+    ("scorecard", "Scorecard", ":material/target:"),
+)
+DIG = (
+    ("sql", "SQL over the lake", ":material/database:"),
+    ("session", "Session control", ":material/terminal:"),
+)
 
 
 def main() -> None:
-    """Draw the chosen page, or say in words why it can't be drawn."""
+    """Draw the page that the URL names: /alert?alert_id=..., /market?symbol=..., /sql?sql=..."""
     st.set_page_config(page_title="Coat Tail Capital: inspector", page_icon=":material/search:", layout="wide")
-    st.set_option("client.toolbarMode", "viewer")
-    st.sidebar.title("Inspector")
-    asked = st.query_params.get("page")  # ?page=Market opens on it
-    page = st.sidebar.radio("Page", PAGES, index=PAGES.index(asked) if asked in PAGES else 0, label_visibility="collapsed")
-    again = st.sidebar.toggle(
-        f"Refresh every {REFRESH_S} s", value=True, disabled=page == "Alerts", help="Alerts stay as they are while you read"
+    found = {section: [_page(*each) for each in pages] for section, pages in (("Watch", WATCH), ("Trust", TRUST), ("Dig", DIG))}
+    chosen = st.navigation(found)
+    st.sidebar.toggle(
+        "Refresh every 10 s", value=True, key="refresh", persist_state="session", help="Overview and Market; the others stay as you read"
     )
     if st.sidebar.button("Look again", width="stretch"):
         st.cache_data.clear()
-    live = again and page != "Alerts"
-    st.fragment(_draw, run_every=REFRESH_S if live else None)(page)
+    chosen.run()
 
 
-def _draw(page: str) -> None:
-    try:
-        origin = data.source()
-        settings = data.stores(origin).settings
-        _head(page, settings)
-        if page == "Overview":
-            overview.show(origin)
-        elif page == "Alerts":
-            alerts.show(origin, settings.session.symbols)
-        else:
-            market.show(origin, settings)
-    except CtcError as error:
-        st.error(f"{error}", icon=":material/error:")
-        st.caption("Nothing was changed. Once that is mended, choose Look again.")
-
-
-def _head(page: str, settings: Settings) -> None:
-    title = settings.session.title
-    st.subheader(page, anchor=False)
-    badge, words = st.columns([1, 5], vertical_alignment="center")
-    if "simulated" in title:
-        badge.badge("Simulated market", icon=":material/science:", color="orange")
-    else:
-        badge.badge(title.capitalize(), icon=":material/sensors:", color="green")
-    words.caption(f"{', '.join(settings.session.exchanges)} · {', '.join(settings.session.symbols)} · {DISCLAIMER}")
+def _page(name: str, title: str, icon: str) -> object:
+    return st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "overview")
 
 
 main()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import altair as alt
+import msgspec
 import pandas as pd
 
+from ctc.api.models import QualityPoint
+from ctc.model import Alert, Bar, Spread
+
+TIME = "datetime64[ns, UTC]"
 BLUE, ORANGE, GREEN, RED, GREY = "#4c78a8", "#f58518", "#2ca02c", "#d62728", "#8a8f98"
 SEVERITIES = ("low", "medium", "high", "critical")
 _MONEY = "$,.2s"
@@ -20,7 +26,7 @@ def market(
     bars: pd.DataFrame, spreads: pd.DataFrame, alerts: pd.DataFrame, z_threshold: Decimal, spread_threshold: Decimal
 ) -> list[alt.Chart | alt.LayerChart]:
     """Volume of each exchange with its baseline, spreads and whales, to be put under each other: all have one time axis."""
-    domain = _domain(bars["window_start"], bars["window_end"], spreads["window_start"], alerts["timestamp"])
+    domain = _domain(bars["window_start"], bars["window_end"], spreads["window_start"], alerts["event_time"])
     rows: list[alt.Chart | alt.LayerChart] = [
         volume(bars[bars["exchange"] == name], alerts[alerts["exchange"] == name], name, float(z_threshold), domain)
         for name in sorted(bars["exchange"].unique())
@@ -59,6 +65,7 @@ def _volume_marks(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
     fired = alerts[alerts["type"] == "volume_spike"]
     frame = _floats(fired, "window_volume", "z_score", "robust_score")
     frame["middle"] = frame["window_start"] + (frame["window_end"] - frame["window_start"]) / 2
+    frame["rule"] = frame["rule"].str.removeprefix("volume.")
     score = frame["z_score"].where(frame["rule"] == "z", frame["robust_score"])
     frame["what"] = frame["rule"] + score.map(lambda value: " drought" if value < 0 else " spike")
     marks = alt.Chart(frame).mark_point(filled=True, size=90, opacity=0.95, stroke="white", strokeWidth=0.7)
@@ -98,7 +105,7 @@ def spread(spreads: pd.DataFrame, alerts: pd.DataFrame, threshold: float, domain
     )
     rules = alt.Chart(pd.DataFrame({"percent": [threshold, -threshold]})).mark_rule(color=RED, strokeDash=[5, 4]).encode(y="percent:Q")
     fired = _floats(alerts, "spread_pct", "adjusted_spread_pct")
-    fired["percent"] = fired["spread_pct"].where(fired["rule"] == "raw", fired["adjusted_spread_pct"])
+    fired["percent"] = fired["spread_pct"].where(fired["rule"] == "spread.raw", fired["adjusted_spread_pct"])
     points = (
         alt.Chart(fired)
         .mark_point(filled=True, size=70, color=RED, stroke="white", strokeWidth=0.7)
@@ -112,18 +119,19 @@ def spread(spreads: pd.DataFrame, alerts: pd.DataFrame, threshold: float, domain
 def whale_prints(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
     """Whales by value; the side is the taker's."""
     frame = _floats(alerts, "quote_volume", "price", "quantity")
+    frame["rule"] = frame["rule"].str.removeprefix("whale.")
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_point(filled=True, size=80, opacity=0.85)
         .encode(
-            x=_x("timestamp", domain),
+            x=_x("event_time", domain),
             y=_y("quote_volume", "whales", format=_MONEY, grid=False).scale(type="log"),
             color=alt.Color("side:N", title="taker", scale=alt.Scale(domain=["buy", "sell"], range=[GREEN, RED]), legend=_legend()),
             shape=alt.Shape(
                 "rule:N", title="whale", scale=alt.Scale(domain=["single", "split"], range=["circle", "diamond"]), legend=_legend()
             ),
             tooltip=[
-                _when("timestamp"),
+                _when("event_time"),
                 "exchange:N",
                 "rule:N",
                 "side:N",
@@ -136,6 +144,77 @@ def whale_prints(alerts: pd.DataFrame, domain: Domain) -> alt.Chart:
         .properties(height=_HEIGHT)
     )
     return chart
+
+
+def bars_around(bars: Sequence[Bar], alert: Alert, threshold: Decimal) -> alt.LayerChart:
+    """The minutes around an alert, with the baseline that each was tested against; the alert's own minute or moment is red."""
+    frame = pd.DataFrame([msgspec.structs.asdict(bar) for bar in bars])
+    domain = _domain(frame["window_start"], frame["window_end"])
+    empty = pd.DataFrame(columns=list(Alert.__struct_fields__)).astype({"window_start": TIME, "window_end": TIME})
+    drawn = volume(frame, empty, alert.exchange, float(threshold), domain)
+    return alt.LayerChart(layer=[*drawn.layer[:-1], _moment_of(alert, domain)]).properties(height=_HEIGHT)
+
+
+def _moment_of(alert: Alert, domain: Domain) -> alt.Chart:
+    start = alert.window_start or alert.event_time
+    end = alert.window_end or alert.event_time
+    mark = alt.Chart(pd.DataFrame({"start": [start], "end": [end]}))
+    drawn = mark.mark_rule(color=RED, strokeWidth=1.5) if start == end else mark.mark_rect(color=RED, opacity=0.18)
+    found: alt.Chart = drawn.encode(x=_x("start", domain), **({} if start == end else {"x2": "end:T"}))
+    return found
+
+
+def scores(bars: Sequence[Bar], alert: Alert, column: str, title: str, threshold: Decimal) -> alt.LayerChart:
+    """One score of each minute at its close, between the lines that raise an alert; the alert's own minute is red."""
+    frame = _floats(pd.DataFrame([msgspec.structs.asdict(bar) for bar in bars]), column)
+    frame["this"] = frame["window_start"].map(lambda start: "this alert" if start == alert.window_start else "others")
+    return _tested(frame, column, title, float(threshold))
+
+
+def spread_around(spreads: Sequence[Spread], alert: Alert, column: str, title: str, threshold: Decimal) -> alt.LayerChart:
+    """One form of the spread, window by window, between the lines that raise an alert; the alert's own window is red."""
+    frame = _floats(pd.DataFrame([msgspec.structs.asdict(each) for each in spreads]), column)
+    frame["this"] = frame["window_start"].map(lambda start: "this alert" if start == alert.window_start else "others")
+    return _tested(frame, column, title, float(threshold))
+
+
+def _tested(frame: pd.DataFrame, column: str, title: str, threshold: float) -> alt.LayerChart:
+    domain = _domain(frame["window_start"], frame["window_end"])
+    bars = (
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(
+            x=_x("window_start", domain),
+            x2="window_end:T",
+            y=_y(column, title, format=".3~g"),
+            y2=alt.datum(0),
+            color=alt.Color("this:N", legend=None, scale=alt.Scale(domain=["this alert", "others"], range=[RED, BLUE])),
+            tooltip=[_when("window_start"), alt.Tooltip(f"{column}:Q", format=",.4f")],
+        )
+    )
+    lines = alt.Chart(pd.DataFrame({"at": [threshold, -threshold]})).mark_rule(color=RED, strokeDash=[5, 4]).encode(y="at:Q")
+    return alt.LayerChart(layer=[bars, lines]).properties(height=_HEIGHT)
+
+
+def quality_over_time(points: Sequence[QualityPoint], target: float, alarm: float) -> alt.LayerChart:
+    """The score of each five minutes, with the target and the line below which the alarm rings."""
+    frame = pd.DataFrame([msgspec.structs.asdict(each) for each in points])
+    frame["score"] = frame["score"].astype(float)
+    low = min(alarm, float(frame["score"].min())) - 0.5
+    base = alt.Chart(frame).encode(x=alt.X("start:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%H:%M", grid=False)))
+    counts = [alt.Tooltip(f"{name}:Q", format=",") for name in ("processed", "passed", "failed", "late", "inconsistent", "duplicates")]
+    line = base.mark_line(color=BLUE, point=True, interpolate="step-after").encode(
+        y=_y("score", "score, %").scale(domain=[low, 100.2], clamp=True),
+        tooltip=[_when("start"), alt.Tooltip("score:Q", format=".4f"), *counts],
+    )
+    limits = pd.DataFrame({"at": [target, alarm], "what": ["target", "alarm"]})
+    colors = alt.Scale(domain=["target", "alarm"], range=[GREEN, RED])
+    rules = (
+        alt.Chart(limits)
+        .mark_rule(strokeDash=[5, 4])
+        .encode(y="at:Q", color=alt.Color("what:N", title=None, scale=colors, legend=_legend()))
+    )
+    return alt.LayerChart(layer=[line, rules]).properties(height=_HEIGHT)
 
 
 def alerts_over_time(alerts: pd.DataFrame) -> alt.Chart:

@@ -199,3 +199,15 @@ def test_any_partition_key_makes_a_name(emulator: Settings, symbol: str) -> None
 def test_missing_bucket_is_a_store_error_that_names_it(emulator: Settings) -> None:
     with pytest.raises(StoreError, match=emulator.lake.raw_bucket):
         put(emulator, [refused("malformed", b"a")])
+
+
+def test_newest_reads_the_newest_files_only(emulator: Settings) -> None:
+    Bucket(emulator)
+    day_us = 86_400_000_000
+    for batch in range(4):
+        put(emulator, [refused("invalid", b"%d" % batch, batch, MIDNIGHT + batch)], batch_id=batch)
+    put(emulator, [refused("malformed", b"next day", 9, MIDNIGHT + day_us)], batch_id=0)
+    box = DeadLetters(emulator)
+    assert [letter.raw for letter in box.newest(3)] == [b"next day", b"3", b"2"]
+    assert [letter.raw for letter in box.newest(1, "invalid")] == [b"3"]
+    assert len(box.newest(99)) == 5
