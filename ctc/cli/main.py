@@ -19,6 +19,7 @@ from ctc.cli.gaps import gaps
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import Format, State
+from ctc.cli.tail import tail
 from ctc.errors import CtcError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
@@ -39,7 +40,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, query, gaps, status, normalize):
+    for command in (live, alerts, tail, query, gaps, status, normalize):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
     return app
