@@ -123,7 +123,7 @@ def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Consol
     numbers = [all(_numeric(row[index]) for row in shown) for index in range(len(names))]
     wanted = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     widths = _fitting(wanted, numbers, screen.size.width) if bounded else wanted
-    table = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, width, number in zip(names, widths, numbers, strict=False):
         folded = name == wrap
         table.add_column(

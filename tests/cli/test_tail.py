@@ -187,7 +187,7 @@ def test_tail_picks_and_ends_where_it_was_asked_to(ctc: Call, session: Path) -> 
 
 
 @pytest.mark.emulator
-def test_tail_raw_gives_the_lines_byte_for_byte(ctc: Call, session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_tail_raw_gives_the_lines_byte_for_byte(session: Path) -> None:
     with (
         process_of("tail", "--raw", "--from", "oldest", "--symbol", "ETH-USDT", "--limit", 1, "--state", session) as process,
         locked(session),
