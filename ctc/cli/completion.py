@@ -16,10 +16,10 @@ def completion(
     `ctc` has to be on the PATH, as in `PATH=$PWD/.venv/bin:$PATH`.
 
     \b
-    eval "$(ctc completion bash)"
-        in this shell; in ~/.bashrc for all that come
-    eval "$(ctc completion zsh)"
-        after compinit, in ~/.zshrc
+    ctc completion bash > ~/.local/share/bash-completion/completions/ctc
+        bash-completion looks there by itself
+    ctc completion zsh > ~/.zfunc/_ctc
+        any folder of zsh's fpath
     ctc completion fish > ~/.config/fish/completions/ctc.fish
         fish looks there by itself
     """

@@ -92,7 +92,7 @@ def status(
 def main() -> None:
     """Run the command line; one clear sentence and an exit code instead of a traceback for what we foresee."""
     try:
-        command_line()()
+        command_line()(prog_name="ctc")
         sys.stdout.flush()
     except CtcError as error:
         _end(str(error), error.exit_code)

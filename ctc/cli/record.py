@@ -45,6 +45,7 @@ def record(
 
     One zstd file a connection and hour: each frame with its receive time, and where connections came and went. They are
     written twice a second; a kill loses no more, and what is on the disk can be read. Beside them lie index.json and SHA256SUMS.
+    `ctc sim --replay DIR` takes a recording through the whole platform.
 
     \b
     ctc record
@@ -55,8 +56,6 @@ def record(
         what a running session hears, the simulated market too
     ctc record --out days/monday --check
         are the files as they were sealed?
-    ctc sim --replay days/monday --speed max
-        the recording through the whole platform
     """
     if check:
         _check(out, format)

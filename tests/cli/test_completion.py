@@ -35,31 +35,27 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "session"
 
 
-def ask(**environment: str) -> str:
-    """What `ctc` answers to a shell that completes."""
-    code = "import sys; sys.argv = ['ctc']; from ctc.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True)
-    assert done.stderr == ""
-    return done.stdout
+@pytest.fixture
+def ctc(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    return caller(capsys, monkeypatch)
 
 
 @pytest.mark.parametrize(("line", "wanted"), CASES)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_by_each_shells_protocol(state: Path, shell: str, line: str, wanted: set[str]) -> None:
+def test_completion_by_each_shells_protocol(
+    ctc: Call, monkeypatch: pytest.MonkeyPatch, state: Path, shell: str, line: str, wanted: set[str]
+) -> None:
     line = line.format(state=state)
-    if shell == "bash":
-        answer = ask(_CTC_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split(" ")) - 1)).split()
-    elif shell == "zsh":
-        answer = re.findall(r'"([^":]+)', ask(_CTC_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS=line))
+    asked = {"_CTC_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    for name, value in {**asked, "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}.items():
+        monkeypatch.setenv(name, value)
+    told = ctc()
+    assert told.err == ""
+    if shell == "zsh":
+        answer = re.findall(r'"([^":]+)', told.out)
     else:
-        told = ask(_CTC_COMPLETE="complete_fish", _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args")
-        answer = [each.split("\t")[0] for each in told.splitlines()]
+        answer = [each.split("\t")[0] for each in told.out.split("\n") if each]
     assert set(answer) == wanted
-
-
-@pytest.fixture
-def ctc(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    return caller(capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

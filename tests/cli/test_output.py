@@ -94,6 +94,7 @@ def test_rows_are_written_one_by_one(format: str) -> None:
     before = out.getvalue()
     rows.add((datetime(2026, 1, 15, tzinfo=UTC), Decimal("1.50")))
     text = out.getvalue()[len(before) :]
+    at = "2026-01-15T00:00:00Z"
     expected = {
         "table": f"{at}  1.5\n",
         "csv": f"{at},1.5\n",
