@@ -43,8 +43,10 @@ def record(
 ) -> None:
     """Record the raw frames of the exchanges to hourly files, until Ctrl-C.
 
-    One zstd file a connection and hour: each frame with its receive time, and where connections came and went. They are
-    written twice a second; a kill loses no more, and what is on the disk can be read. Beside them lie index.json and SHA256SUMS.
+    One zstd file a connection and hour: each frame with its receive time, and where connections came and went.
+
+    They are written twice a second; a kill loses no more. Beside them lie index.json and SHA256SUMS.
+
     `ctc sim --replay DIR` takes a recording through the whole platform.
 
     \b

@@ -52,7 +52,7 @@ def test_completion_by_each_shells_protocol(
     told = ctc()
     assert told.err == ""
     if shell == "zsh":
-        answer = re.findall(r'"([^":]+)', told.out)
+        answer = re.findall(r'(?:^|\(\()"([^"]+)"', told.out, re.MULTILINE)
     else:
         answer = [each.split("\t")[0] for each in told.out.split("\n") if each]
     assert set(answer) == wanted
