@@ -16,6 +16,7 @@ from ctc.settings import load_state
 
 COLUMNS = ("service", "state", "trades", "clock", "batch", "age_s", "trouble")
 SILENT_AFTER_S = 15.0  # every service says something each second or two
+_OVER = ("done", "ended", "stopped")
 
 
 def show_status(state: Path, format: Format) -> None:
@@ -50,12 +51,14 @@ def _shown(row: tuple[Any, ...]) -> tuple[Any, ...]:
 def _row(name: str, values: dict[str, Any], up: bool) -> tuple[Any, ...]:
     written = values.get("written_at")
     age = (datetime.now(UTC) - datetime.fromisoformat(written)).total_seconds() if written else None
+    state = str(values.get("phase") or values.get("state") or "running") if up else "stopped"
+    silent = age is not None and age > SILENT_AFTER_S and state not in _OVER
     return (
         name,
-        str(values.get("phase") or values.get("state") or "running") if up else "stopped",
+        state,
         values.get("trades", (values.get("totals") or {}).get("trades")),
         values.get("market_time") or values.get("clock"),
         values.get("batch"),
         None if age is None else round(age, 1),
-        values.get("trouble") or (f"has said nothing for {age:.0f} s" if up and age is not None and age > SILENT_AFTER_S else None),
+        values.get("trouble") or (f"has said nothing for {age:.0f} s" if silent else None),
     )

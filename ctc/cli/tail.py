@@ -134,7 +134,7 @@ class _Table:
 
     def line(self, place: Place, line: Line, raw: bytes) -> None:
         if isinstance(line, Trade):
-            price, quantity, value = f"{line.price:,f}", f"{line.quantity.normalize():f}", money(line.quote_volume)
+            price, quantity, value = f"{line.price.normalize():,f}", f"{line.quantity.normalize():f}", money(line.quote_volume)
             row = (_clock(line.timestamp), line.exchange, line.symbol, line.side, price, quantity, value)
             self._rows.add(row, {"side": _SIDE.get(line.side, ""), "time": "dim"})
         elif isinstance(line, Heartbeat):

@@ -4,36 +4,41 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from ctc.cli.live import with_ports
+from ctc.cli.main import main
 from ctc.processes import spawn
 from ctc.settings import ROOT, load_profile, save_state
 from scripts.cli_page.session import MINUTES, SEED, small_session
 from sim.plan import FIXED_START, make_plan, save_plan
 
 COLUMNS, LINES = 80, 20
+SIZE = {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}
 LIMIT_S = 280
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call as it is shown. `lines`: Ctrl-C after so many; `keep`: lines shown of it; `state`: whose session it speaks of."""
+    """One call as it is shown. `lines`: Ctrl-C after so many; `keep`: lines shown of it; `state`: whose session."""
 
     words: str
     lines: int | None = None
     keep: int = 14
     state: str = "session"
     code: int = 0
+    stopped: bool = False  # the session, when it is called
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
         "ctc status",
         "How each process of the session is, or how it was when the session stopped: what it does, how many trades it has seen, where its clock stands, "
         "how long ago it said so, and its trouble. Exit code 1 while the session has said nothing.",
-        [Call("ctc status")],
+        [Call("ctc status", stopped=True)],
     ),
     (
         "ctc alerts",
@@ -93,7 +98,8 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
         "Raw frames to hourly files: `CONNECTION-HOUR.zst`, written twice a second. A kill loses what was not yet written; the next `ctc record` into the folder "
         "seals what was left. `index.json` tells of every sealed file (times, frames, connects and losses, checksum), `sha256sum -c SHA256SUMS` checks them too. "
         "Receive times are those of the profile's clock: the machine's for real exchanges, the frames' own for the simulated market. "
-        "What the sockets missed is a gap of the recording; a mark says so.",
+        "What the sockets missed is a gap of the recording; a mark says so. "
+        "On real BTC-USDT trades (28 a second) the files are 9.3 times smaller than the frames; as one piece, which a kill would spoil, 14.5 times.",
         [
             Call("ctc record --out monday --minutes 0.9", state="market"),
             Call("ctc record --out monday --check", state=""),
@@ -130,37 +136,59 @@ The calls were made with `--state` of that session, which is left out. Answers a
 
 def capture(folder: Path) -> Iterator[tuple[str, str, list[Answer]]]:
     """Every section with its answers; the session is made in `folder`."""
+    answers: dict[Call, Answer] = {}
+    calls = [call for _, _, calls in SECTIONS for call in calls]
     with small_session(folder / "session"):
-        for title, prose, calls in SECTIONS:
-            yield title, prose, [run(call, folder) for call in calls]
+        answers |= {call: run(call, folder) for call in calls if not call.stopped}
+    answers |= {call: run(call, folder) for call in calls if call.stopped}
+    for title, prose, own in SECTIONS:
+        yield title, prose, [answers[call] for call in own]
 
 
 def run(call: Call, folder: Path) -> Answer:
-    """Make a call, in a process of its own, and end it as it says."""
+    """Make a call as a shell would; one that needs a Ctrl-C in a process of its own."""
     words = shlex.split(call.words)[1:]
     if call.state:
         words += ["--state", str(folder / call.state)]
     market = _market(folder / "market") if call.state == "market" else None
     try:
-        code = "import sys; sys.argv[0] = 'ctc'; from ctc.cli.main import main; main()"
-        size = {"COLUMNS": str(COLUMNS), "LINES": str(LINES), "TERM": "dumb"}
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **size},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert process.stdout is not None
-        text = "".join(process.stdout.readline() for _ in range(call.lines or 0))
-        if call.lines is not None:
-            process.send_signal(signal.SIGINT)
-        text += process.communicate(timeout=LIMIT_S)[0]
-        return Answer(call, text.replace(str(folder) + "/", ""), process.returncode)
+        text, code = _here(words, folder) if call.lines is None else _apart(words, folder, call.lines)
+        return Answer(call, text.replace(str(folder) + "/", ""), code)
     finally:
         if market is not None:
             market.stop()
+
+
+def _here(words: list[str], folder: Path) -> tuple[str, int]:
+    """In this process: what takes longest elsewhere is to import all that a command needs."""
+    out = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    code = 0
+    with chdir(folder), redirect_stdout(out), redirect_stderr(out):
+        before, sys.argv = sys.argv, ["ctc", *words]
+        os.environ.update(SIZE)
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            sys.argv = before
+            for name in SIZE:
+                del os.environ[name]
+    out.flush()
+    found = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return found, code
+
+
+def _apart(words: list[str], folder: Path, lines: int) -> tuple[str, int]:
+    code = "import sys; sys.argv[0] = 'ctc'; from ctc.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **SIZE}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        text = "".join(process.stdout.readline() for _ in range(lines))
+        process.send_signal(signal.SIGINT)
+        return text + process.communicate(timeout=LIMIT_S)[0], process.returncode
 
 
 def _market(state: Path):

@@ -32,7 +32,7 @@ from sim.exchange.__main__ import build
 from sim.exchange.engine import Engine
 from sim.plan import FIXED_START, make_plan, save_plan
 
-MINUTES, SEED = 8, 7
+MINUTES, SEED = 4, 7
 _FRAME = b'{"e":"aggTrade","E":%d,"s":"BTCUSDT","a":1,"p":"67432.50","q":"0.25","f":1,"l":1,"T":%d,"m":false,"M":true}'
 
 

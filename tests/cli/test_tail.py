@@ -165,8 +165,8 @@ def test_tail_as_table_shows_bad_records_as_such_and_harmless(ctc: Call, session
     with locked(session):
         answer = ctc("tail", "--from", "oldest", "--symbol", "BTC-USDT", "--state", session)
     assert answer.code == 0
-    assert "12:30:00.123  binance   BTC-USDT   buy     67,432.50          0.25  $16.86K" in answer.out
-    assert "12:30:00.250  coinbase  BTC-USDT   buy     67,445.00           0.5  $33.72K" in answer.out
+    assert "12:30:00.123  binance   BTC-USDT   buy      67,432.5          0.25  $16.86K" in answer.out
+    assert "12:30:00.250  coinbase  BTC-USDT   buy        67,445           0.5  $33.72K" in answer.out
     assert answer.out.count("refused (") == 5
     assert "symbol is not in the allowed list" in answer.out
     assert "\x1b" not in answer.out
