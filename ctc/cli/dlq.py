@@ -218,7 +218,8 @@ def _row(letter: Letter, mark: Replayed | None, format: Format) -> tuple[Any, ..
     if format != "table":
         return *(getattr(letter, name) for name in Letter.__struct_fields__), mark.at if mark else None
     raw, rules = printable(letter.raw, 200), ", ".join(letter.rules)
-    return letter.id, letter.arrived_at, letter.category, letter.symbol, rules, mark.at if mark else None, raw
+    arrived, again = f"{letter.arrived_at:%m-%d %H:%M:%S}", f"{mark.at:%m-%d %H:%M:%S}" if mark else None
+    return letter.id, arrived, letter.category, letter.symbol, rules, again, raw
 
 
 def decoded(raw: bytes) -> str:

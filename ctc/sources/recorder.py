@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -134,7 +135,7 @@ class Recorder:
     def __init__(self, folder: Folder, name: str, exchange: str, symbols: tuple[str, ...]) -> None:
         self._folder, self.name = folder, name
         self._exchange, self._symbols = exchange, symbols
-        self._lines: list[Line] = []
+        self._lines: deque[Line] = deque()  # one thread appends, the other takes from the left: neither sees the other halfway
         self._hour = -1
         self._file: _File | None = None
         self.frames = 0
@@ -149,11 +150,11 @@ class Recorder:
 
         What comes before the first time is known waits for it: it belongs to that hour.
         """
-        lines, self._lines = self._lines, []
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if self._hour < 0:
             first = next((line.us for line in lines if line.us > 0), None)
             if first is None:
-                self._lines = lines + self._lines
+                self._lines.extendleft(reversed(lines))
                 return
             self._hour = first // HOUR_US
         for hour, some in groupby(lines, self._hour_of):
