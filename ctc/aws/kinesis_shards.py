@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ctc.aws.clients import MISSING, THROTTLES, client, from_service
 from ctc.aws.shards import Entry, ExpiredIterator, Page, Shard, Span, lost
 from ctc.errors import CtcError, StreamError
-from ctc.model import to_us
+from ctc.model import from_us, to_us
 from ctc.settings import Settings
 
 DESCRIBED_FOR_US = 60_000_000
@@ -57,6 +57,18 @@ class KinesisShards:
             if code in MISSING or (after and code == "InvalidArgumentException"):
                 raise lost(f"{self._stream}/{shard}", after, f"Kinesis does not know this place ({error})") from error
             raise self._refused(error) from error
+        return str(answer["ShardIterator"])
+
+    def latest(self, shard: str) -> str:
+        """An iterator behind the newest record."""
+        return self._placed(shard, {"ShardIteratorType": "LATEST"})
+
+    def since(self, shard: str, us: int) -> str:
+        """An iterator at the first record that arrived at this time or later."""
+        return self._placed(shard, {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": from_us(us)})
+
+    def _placed(self, shard: str, where: dict[str, Any]) -> str:
+        answer = self._ask(partial(self._client.get_shard_iterator, StreamName=self._stream, ShardId=shard, **where))
         return str(answer["ShardIterator"])
 
     def get(self, iterator: str, limit: int) -> Page:

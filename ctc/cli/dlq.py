@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import typer
 
-from ctc.cli.options import Format, State
+from ctc.cli.options import Format, State, complete_symbol
 from ctc.cli.output import write
 from ctc.errors import ConfigError, StreamError
 from ctc.quality.letters import Letter, printable
@@ -43,6 +43,10 @@ def _rule(text: str) -> str:
     return text
 
 
+def _complete_rule(incomplete: str) -> list[str]:
+    return [rule for rule in RULES if rule.startswith(incomplete)]
+
+
 def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
@@ -51,9 +55,15 @@ def _day(text: str) -> str:
 
 
 CategoryOption = Annotated[Category | None, typer.Option(help="Only of this folder of the queue.")]
-ReasonOption = Annotated[str | None, typer.Option(parser=_rule, metavar="RULE", help="Only what broke this rule, as in price_missing.")]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(parser=_rule, metavar="RULE", autocompletion=_complete_rule, help="Only what broke this rule, as in price_missing."),
+]
 DayOption = Annotated[str | None, typer.Option(parser=_day, metavar="DATE", help="Only what arrived on this day, UTC.")]
-SymbolOption = Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only of this symbol; `other` is what belongs to none.")]
+SymbolOption = Annotated[
+    str | None,
+    typer.Option(metavar="SYMBOL", autocompletion=complete_symbol, help="Only of this symbol; `other` is what belongs to none."),
+]
 
 
 @dlq.command()
@@ -208,7 +218,8 @@ def _row(letter: Letter, mark: Replayed | None, format: Format) -> tuple[Any, ..
     if format != "table":
         return *(getattr(letter, name) for name in Letter.__struct_fields__), mark.at if mark else None
     raw, rules = printable(letter.raw, 200), ", ".join(letter.rules)
-    return letter.id, letter.arrived_at, letter.category, letter.symbol, rules, mark.at if mark else None, raw
+    arrived, again = f"{letter.arrived_at:%m-%d %H:%M:%S}", f"{mark.at:%m-%d %H:%M:%S}" if mark else None
+    return letter.id, arrived, letter.category, letter.symbol, rules, again, raw
 
 
 def decoded(raw: bytes) -> str:

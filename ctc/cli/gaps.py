@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ctc.cli.options import Format, State
+from ctc.cli.options import Format, State, Symbol, known_symbol
 from ctc.cli.output import write
-from ctc.errors import ConfigError
 from ctc.model import IdSpan, space_names
 from ctc.quality.ledger import settle
 from ctc.session import reachable
@@ -34,7 +33,7 @@ from islands group by symbol, space, state, island, case when state = 'halted' t
 
 def gaps(
     ids: Annotated[Ids, typer.Option(help="Only ranges in this state.")] = "all",
-    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only of this symbol, as in BTC-USDT.")] = None,
+    symbol: Symbol = None,
     format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
     state: State = DEFAULT_STATE,
 ) -> None:
@@ -46,9 +45,7 @@ def gaps(
     ctc gaps --ids lost --symbol BTC-USDT --format json
         what is missing and was not made up for
     """
-    symbols = load_state(state).session.symbols
-    if symbol is not None and symbol not in symbols:
-        raise ConfigError(f"this session has no symbol {symbol!r}; choose one of: {', '.join(symbols)}")
+    known_symbol(load_state(state), symbol)
     with reachable(state) as settings:
         rows = [row for row in ledger(settings, symbol) if ids in ("all", row[COLUMNS.index("state")])]
     write(COLUMNS, rows, format, count=len(rows))

@@ -14,11 +14,14 @@ from typing import Annotated
 import typer
 
 from ctc.cli.alerts import alerts
+from ctc.cli.completion import completion
 from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import Format, State
+from ctc.cli.record import record
+from ctc.cli.tail import tail
 from ctc.errors import CtcError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
@@ -39,9 +42,10 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, query, gaps, status, normalize):
+    for command in (live, alerts, tail, query, gaps, status, record, normalize):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
+    app.command()(completion)
     return app
 
 
@@ -88,7 +92,7 @@ def status(
 def main() -> None:
     """Run the command line; one clear sentence and an exit code instead of a traceback for what we foresee."""
     try:
-        command_line()()
+        command_line()(prog_name="ctc")
         sys.stdout.flush()
     except CtcError as error:
         _end(str(error), error.exit_code)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ctc.cli.options import complete_profile
 from ctc.settings import load_profile
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def normalize(
         list[Path], typer.Argument(metavar="PATH", help="Recorded files, archive CSV or folders of them; gzip, zstd or zip is fine.")
     ],
     format: Annotated[AccountFormat, typer.Option(help="How the counts on stderr are written.")] = AccountFormat.table,
-    profile: Annotated[str, typer.Option(metavar="NAME", help="The profile whose canonical names are used.")] = "sim",
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", autocompletion=complete_profile, help="The profile whose canonical names are used.")
+    ] = "sim",
 ) -> None:
     """Recorded market data to NDJSON unified trades, exactly one a market trade.
 

@@ -1,36 +1,102 @@
-"""Rows on stdout, as a table, JSON or CSV: decimals keep every digit, times are ISO with Z."""
+"""Rows on stdout, as a table, JSON or CSV: decimals keep every digit, times are ISO with Z.
+
+`write` takes rows that are all there, `Rows` rows that come one by one. A table fits the terminal; into a pipe it goes
+whole and without colours, unless COLUMNS says how wide it may be.
+"""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, TextIO
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from ctc.cli.options import Format
+from ctc.settings import machine
 
 WIDEST = 48  # characters of one cell on screen
-_AROUND = 5  # lines of a screen that the table's frame and the prompt take
+NARROWEST = 20  # to which a cell of text gives way before a column is left out
+_BETWEEN = 2  # columns
+_AROUND = 5  # lines of a screen that the table's head and the prompt take
 Row = Sequence[Any]
 
 
-def write(names: Sequence[str], rows: Iterable[Row], format: Format, *, count: int, out: TextIO | None = None) -> None:
-    """Write `count` rows; what is not data, such as what did not fit on the screen, goes to stderr."""
+def write(
+    names: Sequence[str], rows: Iterable[Row], format: Format, *, count: int, out: TextIO | None = None, wrap: str | None = None
+) -> None:
+    """Write `count` rows; what is not data, such as what did not fit on the screen, goes to stderr.
+
+    In a table the column `wrap` goes on in the next line instead of being cut.
+    """
     out = out or sys.stdout
     if format == "json":
         _json(names, rows, out)
     elif format == "csv":
         _csv(names, rows, out)
     else:
-        _table(names, rows, count, Console(file=out), Console(stderr=True))
+        _table(names, rows, count, Console(file=out), Console(stderr=True), wrap)
+
+
+class Rows:
+    """Rows as they come, each on its way before the next: a line of JSON, of CSV, or of a table without a frame.
+
+    Times and amounts of a table are the caller's texts; its last column takes what room the terminal has left.
+    """
+
+    def __init__(self, names: Sequence[str], widths: Sequence[int], format: Format, out: TextIO | None = None) -> None:
+        """A negative width is that of a column of numbers; the last column needs none."""
+        self._names, self._widths, self._format = names, widths, format
+        self._out = out or sys.stdout
+        self._screen = Console(file=self._out, highlight=False)
+        self._begun = False
+
+    def add(self, row: Row, styles: Mapping[str, str] | None = None) -> None:
+        """Write one row; `styles` colours columns of a table by name, on a terminal that shows colours."""
+        if self._format == "json":
+            self._out.write(msgspec.json.encode(_exact(dict(zip(self._names, row, strict=True)))).decode() + "\n")
+        elif self._format == "csv":
+            self.begin()
+            csv.writer(self._out, lineterminator="\n").writerow([_text(value) for value in row])
+        else:
+            self.begin()
+            self._line([_clean(_text(value)) for value in row], styles or {})
+        self._out.flush()
+
+    def note(self, text: str, style: str = "") -> None:
+        """Write a line of a table that is no row of it."""
+        self._screen.print(Text(_clean(text), style), soft_wrap=True)
+        self._out.flush()
+
+    def begin(self) -> None:
+        """Write the head of a table or of CSV, once."""
+        if self._begun or self._format == "json":
+            return
+        self._begun = True
+        if self._format == "csv":
+            csv.writer(self._out, lineterminator="\n").writerow(self._names)
+        else:
+            self._line(self._names, dict.fromkeys(self._names, "bold"))
+        self._out.flush()
+
+    def _line(self, cells: Sequence[str], styles: Mapping[str, str]) -> None:
+        line = Text()
+        for name, cell, width in zip(self._names, cells, self._widths, strict=False):
+            line.append(cell.rjust(-width) if width < 0 else cell.ljust(width), styles.get(name, "")).append(" " * _BETWEEN)
+        room = self._screen.width - line.cell_len if self._screen.is_terminal else 0
+        parts = textwrap.wrap(cells[-1], room) if room >= NARROWEST else [cells[-1]]
+        line.append(f"\n{' ' * line.cell_len}".join(parts), styles.get(self._names[-1], ""))
+        line.rstrip()
+        self._screen.print(line, soft_wrap=True)
 
 
 def _json(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
@@ -49,33 +115,47 @@ def _csv(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     writer.writerows([_text(value) for value in row] for row in rows)
 
 
-def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Console, notes: Console) -> None:
-    """As much as the terminal holds, and a word about the rest."""
-    shown = list(islice(rows, max(screen.size.height - _AROUND, 5)))
-    cells = [[_text(value) for value in row] for row in shown]
-    widths = [min(max(map(len, column)), WIDEST) + 3 for column in zip(names, *cells, strict=True)]
-    columns = _fitting(widths, screen.size.width - 1)
-    table = RichTable()
-    for index, name in enumerate(names[:columns]):
-        numbers = all(_numeric(row[index]) for row in shown)
-        table.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if numbers else "left")
+def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Console, notes: Console, wrap: str | None) -> None:
+    """As much as the terminal holds, and a word about the rest; all of it into a pipe."""
+    bounded = screen.is_terminal or bool(machine("COLUMNS"))
+    shown = list(islice(rows, max(screen.size.height - _AROUND, 5))) if bounded else list(rows)
+    cells = [[_clean(_text(value)[: 4 * WIDEST] if bounded else _text(value)) for value in row] for row in shown]
+    numbers = [all(_numeric(row[index]) for row in shown) for index in range(len(names))]
+    wanted = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    widths = _fitting(wanted, numbers, screen.size.width) if bounded else wanted
+    table = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width, number in zip(names, widths, numbers, strict=False):
+        folded = name == wrap
+        table.add_column(
+            name, no_wrap=not folded, overflow="fold" if folded else "ellipsis", justify="right" if number else "left", min_width=width
+        )
     for row in cells:
-        table.add_row(*(Text(text[: 4 * WIDEST].replace("\n", " ")) for text in row[:columns]))
-    screen.print(table)
+        table.add_row(*(Text(text) for text in row[: len(widths)]))
+    (screen if bounded else Console(file=screen.file, width=sum(widths) + _BETWEEN * len(widths))).print(table)
     if hidden := count - len(shown):
         notes.print(f"{hidden:,} more rows; --format json or csv gives all {count:,}")
-    if left := names[columns:]:
+    if left := names[len(widths) :]:
         notes.print(f"{len(left)} columns did not fit: {', '.join(left)}")
 
 
-def _fitting(widths: list[int], room: int) -> int:
-    """How many columns, from the left, fit; at least one."""
-    used = 0
-    for index, width in enumerate(widths):
-        used += width
-        if used > room and index:
-            return index
-    return len(widths)
+def _fitting(wanted: Sequence[int], numbers: Sequence[bool], room: int) -> list[int]:
+    """Widths of as many columns, from the left, as fit, at least one; text gives way, numbers are never cut."""
+
+    def at_most(widest: int, columns: int) -> list[int]:
+        return [width if number else min(width, widest) for width, number in zip(wanted[:columns], numbers, strict=False)]
+
+    columns = len(wanted)
+    while columns > 1 and sum(at_most(NARROWEST, columns)) + _BETWEEN * (columns - 1) > room:
+        columns -= 1
+    widest = WIDEST
+    while widest > NARROWEST and sum(at_most(widest, columns)) + _BETWEEN * (columns - 1) > room:
+        widest -= 1
+    return at_most(widest, columns)
+
+
+def _clean(text: str) -> str:
+    """Without what would move a terminal's cursor or change its colours: data may come from anyone."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
 
 
 def _numeric(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from ctc.session import running
 from ctc.settings import load_state
 
 COLUMNS = ("service", "state", "trades", "clock", "batch", "age_s", "trouble")
+SILENT_AFTER_S = 15.0  # every service says something each second or two
+_OVER = ("done", "ended", "stopped")
 
 
 def show_status(state: Path, format: Format) -> None:
     """One row a service: state, trades, clock, last batch, age in seconds of what it said."""
-    load_state(state)
+    settings = load_state(state)
     found = status.read_all(state)
     up = running(state)
     if not found:
@@ -31,18 +34,31 @@ def show_status(state: Path, format: Format) -> None:
             )
         )
     rows = [_row(name, values, up) for name, values in found.items()]
-    write(COLUMNS, rows, format, count=len(rows))
+    if format == "table":
+        said = "runs" if up else "is stopped; this is what it said last"
+        print(f"the session on the {settings.session.title} {said} ({', '.join(settings.session.symbols)})", file=sys.stderr)
+        rows = [_shown(row) for row in rows]
+    write(COLUMNS, rows, format, count=len(rows), wrap="trouble")
+
+
+def _shown(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same for a narrow screen: whole seconds, thousands apart."""
+    service, state, trades, clock, batch, age, trouble = row
+    at = f"{datetime.fromisoformat(clock):%m-%d %H:%M:%S}" if isinstance(clock, str) else clock
+    return service, state, f"{trades:,}" if isinstance(trades, int) else trades, at, batch, age, trouble
 
 
 def _row(name: str, values: dict[str, Any], up: bool) -> tuple[Any, ...]:
     written = values.get("written_at")
     age = (datetime.now(UTC) - datetime.fromisoformat(written)).total_seconds() if written else None
+    state = str(values.get("phase") or values.get("state") or "running") if up else "stopped"
+    silent = age is not None and age > SILENT_AFTER_S and state not in _OVER
     return (
         name,
-        str(values.get("phase") or values.get("state") or "running") if up else "stopped",
+        state,
         values.get("trades", (values.get("totals") or {}).get("trades")),
         values.get("market_time") or values.get("clock"),
         values.get("batch"),
         None if age is None else round(age, 1),
-        values.get("trouble"),
+        values.get("trouble") or (f"has said nothing for {age:.0f} s" if silent else None),
     )

@@ -19,6 +19,7 @@ from ctc.errors import RecordingError
 # What a damaged or cut file raises while it is read.
 DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 LONGEST_LINE = 16 << 20
+INDEX, SUMS = "index.json", "SHA256SUMS"  # what `ctc record` writes beside its recordings
 _BUFFER = 1 << 17
 # Packed bytes taken at a time: 4 of them can unpack to a block of 128 KiB.
 _ZSTD_STEP = 1 << 10
@@ -167,12 +168,13 @@ def pieces(path: Path) -> list[Piece]:
 def expand(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
     """Every file once, in order, and whether it was named (not found in a folder).
 
-    Raises RecordingError for a path that is not there.
+    In a folder, what is hidden or is a recorder's account of its files is passed over. Raises RecordingError for a path
+    that is not there.
     """
     found: dict[Path, tuple[Path, bool]] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
+            inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not _beside(entry.relative_to(path)))
             for entry in inside:
                 found.setdefault(entry.resolve(), (entry, False))
         elif path.exists():
@@ -180,6 +182,10 @@ def expand(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
         else:
             raise RecordingError(f"there is no file or folder {path}")
     return list(found.values())
+
+
+def _beside(path: Path) -> bool:
+    return path.name in (INDEX, SUMS) or any(part.startswith(".") for part in path.parts)
 
 
 def words(error: BaseException) -> str:

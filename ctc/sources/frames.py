@@ -1,7 +1,7 @@
 """One line of a recording: its receive time, its frame, and whose frame it is; told by content.
 
 Recorders write `<receive ns|us|ms|s> <json>`, `<receive s.fraction>: <json>` or the bare JSON; cryptofeed's also write
-`URL <-> time` for a connect and `URL -> time: body` for a REST answer.
+`URL <-> time` for a connect and `URL -> time: body` for a REST answer; `ctc record` also `URL >-< time words` for a loss.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import msgspec
 from ctc.exchanges.base import JSON_TROUBLE
 
 _TIMED = re.compile(rb"(\d{9,20})(?:\.(\d{1,18}))?:?[ \t]+(?=[{\[])")
-_ASIDE = re.compile(rb"[a-z]{2,8}://\S+ (<->|->|<-) ?\d")
-_ASIDES = {b"<->": "connect", b"->": "http", b"<-": "sent"}
+CONNECT, LOSS = "<->", ">-<"
+_ASIDE = re.compile(rb"[a-z]{2,8}://\S+ (<->|>-<|->|<-) ?\d")
+_ASIDES = {b"<->": "connect", b">-<": "lost", b"->": "http", b"<-": "sent"}
 _SHORTCUTS = ((b'{"stream"', "binance"), (b'{"e"', "binance"), (b'{"type"', "coinbase"))
 
 

@@ -129,6 +129,30 @@ def test_status_of_a_stopped_session_says_stopped(ctc: Call, tmp_path: Path) -> 
     assert "producer" in ctc("status", "--state", tmp_path).out
 
 
+def test_status_as_a_table_says_what_it_is_of(ctc: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    stopped = ctc("status", "--state", tmp_path)
+    assert stopped.err.startswith("the session on the simulated market is stopped; this is what it said last (BTC-USDT, ETH-USDT")
+    with locked(tmp_path):
+        running = ctc("status", "--state", tmp_path)
+    assert running.err.startswith("the session on the simulated market runs (")
+    assert "01-15 12:30:00" in running.out
+    assert max(map(len, running.out.splitlines())) <= 80
+
+
+def test_status_names_a_service_that_is_silent(ctc: Call, tmp_path: Path) -> None:
+    publish(tmp_path)
+    path = tmp_path / "status" / "producer.json"
+    said = {**json.loads(path.read_bytes()), "written_at": "2026-01-15T12:30:00Z"}
+    path.write_text(json.dumps(said))
+    with locked(tmp_path):
+        _, producer = json.loads(ctc("status", "--format", "json", "--state", tmp_path).out)
+    assert producer["trouble"].startswith("has said nothing for ")
+    _, producer = json.loads(ctc("status", "--format", "json", "--state", tmp_path).out)
+    assert producer["trouble"] is None
+
+
 def test_status_before_the_first_word_says_what_to_do(ctc: Call, tmp_path: Path) -> None:
     save_state(load_profile("sim"), tmp_path)
     assert "start one with `ctc sim`" in ctc("status", "--state", tmp_path).sentence()
