@@ -57,7 +57,7 @@ export function App(): ReactNode {
             <HealthPanel height="h-80 lg:h-auto lg:min-h-60 lg:grow lg:basis-px" className="lg:flex-1" />
           </div>
         </div>
-        <GapPanel {...charts} height="h-64" />
+        <GapPanel {...charts} height="h-64 lg:h-48" />
         <QualityPanel height="h-80 lg:h-72" />
       </main>
       <footer className="sticky bottom-0 border-t border-line bg-surface px-3 py-1.5 text-center text-2xs text-muted lg:px-4">

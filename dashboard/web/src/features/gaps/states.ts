@@ -15,7 +15,7 @@ export const STATES: Record<string, State> = {
   received: { word: "received", glyph: "─", text: "text-muted", mark: "", means: "came in time, by the socket" },
   backfilled: { word: "back-filled", glyph: "▤", text: "text-good", mark: "bg-good bg-hatched", means: "missed by the socket, fetched from the exchange's history" },
   halted: { word: "halted", glyph: "‖", text: "text-medium", mark: "border-2 border-medium", means: "the exchange itself traded nothing for long" },
-  natural: { word: "natural hole", glyph: "○", text: "text-low", mark: "rounded-full border-2 border-low bg-surface", means: "ids that the exchange never gave out" },
+  natural: { word: "natural hole", glyph: "○", text: "text-low", mark: "min-w-4 rounded-full border-2 border-low bg-surface", means: "ids that the exchange never gave out" },
   lost: { word: "lost", glyph: "✕", text: "text-bad", mark: "bg-bad", means: "trades that exist and could not be had in time" },
 };
 
@@ -59,6 +59,8 @@ export function marksOf(space: Space, since: number, until: number): Mark[] {
     }));
 }
 
-/** How far a market's trades reach on the axis, in percent. */
-export const reachOf = (space: Space, since: number, until: number): number =>
-  Math.max(0, Math.min(100, (100 * (Date.parse(space.newest_at) - since)) / (until - since)));
+/** Where a market's newest trade lies on the axis, in percent; null outside of it. */
+export function newestOf(space: Space, since: number, until: number): number | null {
+  const at = (100 * (Date.parse(space.newest_at) - since)) / (until - since);
+  return at >= 0 && at <= 100 ? at : null;
+}

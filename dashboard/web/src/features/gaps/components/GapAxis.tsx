@@ -1,11 +1,11 @@
 import type { ReactNode } from "react";
 import type { Space } from "@/features/gaps/api/gaps";
-import { marksOf, reachOf, stateOf, STATES } from "@/features/gaps/states";
+import { marksOf, newestOf, stateOf, STATES } from "@/features/gaps/states";
 import { Exchange } from "@/shared/components/controls";
 import { ticks } from "@/shared/components/marks";
 import { count, hourMinute } from "@/shared/format";
 
-/** One line a market over the charts' time: a thin line where trades simply came, a mark for everything else. */
+/** One lane a market over the charts' time: a mark for everything that was not simply received, and where its newest trade is. */
 export function GapAxis({ spaces, since, until }: { spaces: Space[]; since: number; until: number }): ReactNode {
   return (
     <div className="min-w-0 space-y-3">
@@ -24,7 +24,7 @@ export function GapAxis({ spaces, since, until }: { spaces: Space[]; since: numb
         </div>
       ))}
       <div aria-hidden="true" className="relative h-4 text-2xs text-muted">
-        {ticks(since, until).map((at) => (
+        {ticks(since, until).filter((at) => at - since > 0.03 * (until - since) && until - at > 0.03 * (until - since)).map((at) => (
           <span key={at} className="absolute -translate-x-1/2" style={{ left: `${(100 * (at - since)) / (until - since)}%` }}>{hourMinute(at)}</span>
         ))}
       </div>
@@ -34,10 +34,11 @@ export function GapAxis({ spaces, since, until }: { spaces: Space[]; since: numb
 
 function Lane({ space, since, until }: { space: Space; since: number; until: number }): ReactNode {
   const marks = marksOf(space, since, until);
+  const newest = newestOf(space, since, until);
   const label = `${space.exchange}, ${hourMinute(since)} to ${hourMinute(until)} UTC: ${marks.length === 0 ? "nothing but received trades" : marks.map((mark) => stateOf(mark.state).word).join(", ")}`;
   return (
     <div role="img" aria-label={label} className="relative mt-1 h-6 rounded bg-raised">
-      <span className="absolute top-1/2 left-0 h-px bg-muted" style={{ width: `${reachOf(space, since, until)}%` }} />
+      {newest !== null && <span title={`newest trade: ${space.newest_at}`} className="absolute top-0 h-full w-px bg-muted" style={{ left: `min(${newest}%, calc(100% - 1px))` }} />}
       {marks.map((mark) => (
         <span
           key={mark.key}

@@ -19,7 +19,7 @@ export function GapTable({ gaps }: { gaps: Gaps }): ReactNode {
             <th scope="col" className={HEAD}>State</th>
             <th scope="col" className={HEAD}>Exchange</th>
             <th scope="col" className={HEAD}>From</th>
-            <th scope="col" className={HEAD}>To</th>
+            <th scope="col" className={`${HEAD} max-sm:hidden`}>To</th>
             <th scope="col" className={`${HEAD} text-right`}>Ids</th>
             <th scope="col" className={`${HEAD} max-sm:hidden`}>First and last</th>
             <th scope="col" className={`${HEAD} text-right max-sm:hidden`}>Came after all</th>
@@ -33,7 +33,7 @@ export function GapTable({ gaps }: { gaps: Gaps }): ReactNode {
               </td>
               <td><Exchange of={space.exchange} short /></td>
               <td><time dateTime={span.started_at} title={span.started_at}>{clockTime(span.started_at)}</time></td>
-              <td><time dateTime={span.ended_at} title={span.ended_at}>{clockTime(span.ended_at)}</time></td>
+              <td className="max-sm:hidden"><time dateTime={span.ended_at} title={span.ended_at}>{clockTime(span.ended_at)}</time></td>
               <td className="text-right">{sizeOf(span)}</td>
               <td className="whitespace-nowrap text-muted max-sm:hidden">{span.first_id} – {span.last_id}</td>
               <td className="text-right max-sm:hidden">{["lost", "natural"].includes(span.state) ? count(span.trades) : "–"}</td>
