@@ -19,7 +19,7 @@ from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
 from ctc.detect.fold import SymbolFold
 from ctc.model import Heartbeat, Position
-from ctc.processes import Child, spawn
+from ctc.processes import Child, free_port, spawn
 from ctc.producer.main import parse, producer_of
 from ctc.settings import ROOT, Settings, load_profile, save_state
 
@@ -33,9 +33,8 @@ DEADLINE_S = 120
 def replay(emulator: Settings, tmp_path: Path) -> Iterator[str]:
     """The URL of an API over what the folds made of the excerpts, up to before the log's end."""
     state = tmp_path / "state"
-    recorded = load_profile("sim", {"whales.threshold": WHALE, "api.port": 0}).session
-    changed = load_profile("sim", {"whales.threshold": WHALE, "api.port": 0})
-    shown = msgspec.structs.replace(recorded, title="recorded market", market="recorded", symbols=SYMBOLS)
+    changed = load_profile("sim", {"whales.threshold": WHALE, "api.port": free_port()})
+    shown = msgspec.structs.replace(changed.session, title="recorded market", market="recorded", symbols=SYMBOLS)
     settings = msgspec.structs.replace(emulator, session=shown, whales=changed.whales, api=changed.api)
     create_tables(settings)
     stream = FakeStream()
