@@ -5,8 +5,8 @@
 index buckets are small, since a Query on the emulator costs with what they hold. Items are whole
 documents (`doc`, JSON with exact numbers) beside their keys: DynamoDB's own numbers end at 38 digits.
 
-Readers decode answers with msgspec (`reader`): botocore's own way took 50 ms of Python for 700 alerts, all of it holding
-the interpreter, and this takes 3.
+Readers decode answers with msgspec (`reader`): botocore's own way took 25.5 ms of Python for 700 alerts, all of it holding
+the interpreter, and this takes 3.7 (of which projecting onto the document saves most).
 """
 
 from __future__ import annotations
