@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check bench faults soak format lock clean clean-all
+.PHONY: help setup sim live test check bench screenshots faults soak format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -37,6 +37,9 @@ check: setup ## The quick part: format, lint, types, import rules, unit tests
 
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python scripts/bench.py $(ARGS)
+
+screenshots: setup ## Take the pictures of docs/SCREENS.md anew; ARGS="--url URL" of a running session
+	$(BIN)/python scripts/screenshots.py $(ARGS)
 
 faults: setup ## Strike 20 seeds' sessions with every fault, and write the matrix into docs/FAULTS.md (hours; ARGS="--seeds 1")
 	$(BIN)/python -m sim.faults --write $(ARGS)

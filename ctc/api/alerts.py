@@ -55,7 +55,7 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
         )
 
     @routes.get("/alerts", **docs.ALERTS)
-    def list_alerts(
+    async def list_alerts(
         request: Request,
         type: Type = None,
         symbol: Symbol = None,
@@ -72,10 +72,10 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
             found = page(type, wanted, since, until, limit, cursor, _filter(severity=severity, exchange=venue))
             return AlertList(alerts=found.alerts, count=len(found.alerts), has_more=found.has_more, next=to_cursor(found.next))
 
-        return answers.tagged(request, make)
+        return await answers.tagged(request, make)
 
     @routes.get("/whales", **docs.WHALES)
-    def list_whales(
+    async def list_whales(
         request: Request,
         symbol: Symbol = None,
         exchange: Exchange = None,
@@ -93,17 +93,17 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
             whales = [_whale(alert) for alert in found.alerts]
             return WhaleList(whales=whales, count=len(whales), has_more=found.has_more, next=to_cursor(found.next))
 
-        return answers.tagged(request, make)
+        return await answers.tagged(request, make)
 
     @routes.get("/alerts/{alert_id}", **docs.ALERT)
-    def read_alert(request: Request, alert_id: AlertId, trades: WithTrades = True) -> Response:
+    async def read_alert(request: Request, alert_id: AlertId, trades: WithTrades = True) -> Response:
         def make() -> Evidence:
             alert = alerts.get(alert_id)
             if alert is None:
                 raise problems.Refused(problems.UNKNOWN_ALERT, "no alert has this id, or it is older than a day")
             return _evidence(alert, metrics, trace(alert) if trades else Trades(absent="they were not asked for"))
 
-        return answers.tagged(request, make)
+        return await answers.tagged(request, make)
 
     return routes
 

@@ -51,6 +51,6 @@ def create_app(
     if quality is not None:
         app.include_router(quality_routes.router(quality, answers))
     app.include_router(service.router(metrics, health, settings, answers))
-    web.install(app, answers, build)
+    web.install(app, build)
     docs.publish(app)
     return app

@@ -18,9 +18,9 @@ def router(metrics: MetricStore, names: Names, answers: Answers) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/gaps/{symbol}", **docs.GAPS)
-    def read_gaps(request: Request, symbol: SymbolPath) -> Response:
+    async def read_gaps(request: Request, symbol: SymbolPath) -> Response:
         name = names.symbol(symbol)
-        return answers.tagged(request, lambda: gaps_of(name, metrics.ledger(name)))
+        return await answers.tagged(request, lambda: gaps_of(name, metrics.ledger(name)))
 
     return routes
 

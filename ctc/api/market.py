@@ -22,16 +22,16 @@ def router(metrics: MetricStore, settings: Settings, names: Names, answers: Answ
     routes = APIRouter()
 
     @routes.get("/symbols", **docs.SYMBOLS)
-    def list_symbols(request: Request) -> Response:
-        return answers.tagged(request, lambda: _symbols(metrics, settings))
+    async def list_symbols(request: Request) -> Response:
+        return await answers.tagged(request, lambda: _symbols(metrics, settings))
 
     @routes.get("/metrics/{symbol}", **docs.METRICS)
-    def read_metrics(request: Request, symbol: SymbolPath) -> Response:
+    async def read_metrics(request: Request, symbol: SymbolPath) -> Response:
         name = names.symbol(symbol)
-        return answers.tagged(request, lambda: metrics_of(name, metrics.snapshot(name)))
+        return await answers.tagged(request, lambda: metrics_of(name, metrics.snapshot(name)))
 
     @routes.get("/bars/{symbol}", **docs.BARS)
-    def list_bars(request: Request, symbol: SymbolPath, since: From = None, until: To = None) -> Response:
+    async def list_bars(request: Request, symbol: SymbolPath, since: From = None, until: To = None) -> Response:
         name = names.symbol(symbol)
 
         def make() -> BarList:
@@ -40,10 +40,10 @@ def router(metrics: MetricStore, settings: Settings, names: Names, answers: Answ
             first, end = span or (None, None)
             return BarList(symbol=name, since=first, until=end, window_s=settings.volume.window_s, bars=bars)
 
-        return answers.tagged(request, make)
+        return await answers.tagged(request, make)
 
     @routes.get("/spreads/{symbol}", **docs.SPREADS)
-    def list_spreads(request: Request, symbol: SymbolPath, since: From = None, until: To = None) -> Response:
+    async def list_spreads(request: Request, symbol: SymbolPath, since: From = None, until: To = None) -> Response:
         name = names.symbol(symbol)
 
         def make() -> SpreadList:
@@ -52,7 +52,7 @@ def router(metrics: MetricStore, settings: Settings, names: Names, answers: Answ
             first, end = span or (None, None)
             return SpreadList(symbol=name, since=first, until=end, window_s=settings.spread.window_s, spreads=spreads)
 
-        return answers.tagged(request, make)
+        return await answers.tagged(request, make)
 
     return routes
 

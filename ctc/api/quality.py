@@ -30,8 +30,8 @@ def router(store: QualityStore, answers: Answers) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/quality", **docs.QUALITY)
-    def read_quality(request: Request, hours: Hours = 24, step: Step = 1) -> Response:
-        return answers.tagged(request, lambda: quality_of(store.view(), hours, step), FRESH)
+    async def read_quality(request: Request, hours: Hours = 24, step: Step = 1) -> Response:
+        return await answers.tagged(request, lambda: quality_of(store.view(), hours, step), FRESH)
 
     return routes
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ctc import __version__
 from ctc.api import docs, problems
-from ctc.api.answers import Answers
+from ctc.api.answers import Answers, unchanging
 from ctc.api.models import Health, Index, SessionInfo, Thresholds
 from ctc.ports import MetricStore
 from ctc.settings import Settings
@@ -38,18 +38,18 @@ def router(metrics: MetricStore, health: Callable[[], Health], settings: Setting
     routes = APIRouter()
 
     @routes.get("/session", **docs.SESSION)
-    def read_session(request: Request) -> Response:
-        return answers.tagged(request, lambda: _session(metrics, settings))
+    async def read_session(request: Request) -> Response:
+        return await answers.tagged(request, lambda: _session(metrics, settings))
 
     @routes.get("/health", **docs.HEALTH)
-    def read_health(request: Request) -> Response:
-        return answers.untagged(request, health)
+    async def read_health(request: Request) -> Response:
+        return await answers.untagged(request, health)
 
     @routes.get("/problems/{kind}", **docs.PROBLEM)
-    def read_problem(request: Request, kind: Annotated[str, Path(description="The last part of a problem's `type`.")]) -> Response:
+    async def read_problem(request: Request, kind: Annotated[str, Path(description="The last part of a problem's `type`.")]) -> Response:
         if kind not in problems.KINDS:
             raise problems.Refused(problems.NOT_FOUND, f"the kinds of problems are {', '.join(problems.KINDS)}")
-        return answers.tagged(request, lambda: problems.KINDS[kind], "public, max-age=3600")
+        return unchanging(request, problems.KINDS[kind], "public, max-age=3600")
 
     return routes
 

@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from ctc.api import docs
-from ctc.api.answers import NO_SNIFF, Answers
+from ctc.api.answers import NO_SNIFF, unchanging
 from ctc.api.models import DISCLAIMER
 from ctc.api.service import INDEX
 from ctc.settings import ROOT
@@ -26,14 +26,14 @@ ABSENT = f"""<!doctype html><html lang="en"><title>Coat Tail Capital</title>
 The <a href="/docs">API</a> works without it.</p><p>{DISCLAIMER}</p></html>"""
 
 
-def install(app: FastAPI, answers: Answers, build: Path = BUILD) -> None:
+def install(app: FastAPI, build: Path = BUILD) -> None:
     """Serve `/` and `/assets`. A build that appears later is served from then on."""
     routes = APIRouter()
 
     @routes.get("/", **docs.INDEX)
     def read_index(request: Request) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
-            found = answers.tagged(request, lambda: INDEX, "public, max-age=60")
+            found = unchanging(request, INDEX, "public, max-age=60")
             found.headers["Vary"] = "Accept"
             return found
         page = build / "index.html"

@@ -1,17 +1,15 @@
 """The hot store of alerts: idempotent writes in any order, pages newest first without a scan.
 
-Beside the alerts the table holds calendars (`_calendar`, `_calendar#symbol#...`, `_calendar#type#...`): which buckets
-of time hold any alert, and until when. A page walks those only, so a quiet day or a `since` years ago costs no more
-requests than the alerts it returns. A bucket is in its calendars before its first alert is written.
+A page walks the buckets that its calendar names (`ctc.aws.calendars`) and no others, so a quiet day or a `since` years ago costs
+no more requests than the alerts it returns. A bucket is in its calendars before its first alert is written, and marked after each write.
 
-A reader may keep what it read (`keep_s`): calendars and the two newest buckets that long, older buckets, which hardly
-change, `SETTLED_S`.
+A reader may keep what it read (`keep_s`): calendars that long, and a bucket until its mark changes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,34 +17,47 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from ctc.aws.calendars import CalendarReader, CalendarWriter, calendar_of
 from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, INDEXES, TTL, Wall, alive, bucket, expiry, query, stamp, wall_clock
+from ctc.aws.gathered import Gathered
+from ctc.aws.hot import ENCODER, INDEXES, TTL, Document, Wall, bucket, decoded, expiry, query, reader, stamp, wall_clock
 from ctc.aws.kept import Kept
+from ctc.errors import Throttled
 from ctc.model import Alert
 from ctc.ports import AlertPage, Place
 from ctc.settings import Settings
 
 WRITERS = 8
 DEFAULT_SPAN = timedelta(hours=24)
-REFRESH_S = 3_600
-CHUNK = 100
-SETTLED_S = 30.0
+SETTLED_S = 60.0  # if a writer died between its alerts and their mark; it writes them again when it is back
 KEPT_BUCKETS = 64  # at a thousand alerts in ten minutes about 100 MB
+BATCH = 100
+ATTEMPTS = 8
 _ALERT = msgspec.json.Decoder(Alert)
+
+
+class _Batch(msgspec.Struct):
+    """An answer to BatchGetItem."""
+
+    Responses: dict[str, list[Document]] = {}
+    UnprocessedKeys: dict[str, dict[str, Any]] = {}
+
+
+_BATCH = msgspec.json.Decoder(_Batch)
 
 
 class DynamoAlerts:
     """`ctc.ports.AlertStore` on DynamoDB. Readers see a write after the indexes caught up (milliseconds)."""
 
     def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0, helpers: Executor | None = None) -> None:
-        self._keep_s = keep_s
+        self._settings, self._table = settings, settings.tables.alerts
+        self._keep_s, self._wall = keep_s, wall
+        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
+        self._entries = CalendarWriter(self._dynamo, settings, wall)
+        self._calendars = CalendarReader(self._reader, settings, wall, keep_s, helpers)
         self._kept: Kept[list[tuple[int, Alert]]] = Kept(KEPT_BUCKETS, helpers=helpers)
-        self._days: Kept[dict[str, Any]] = Kept(KEPT_BUCKETS, helpers=helpers)
-        self._settings = settings
-        self._table = settings.tables.alerts
-        self._dynamo = client("dynamodb", settings)
-        self._wall = wall
-        self._marked: dict[tuple[str, str], int] = {}
+        self._gathered: Gathered[Document] = Gathered(BATCH, self._documents)
+        self._pause = threading.Event()
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Write each alert unless its id is there with this revision or a higher one; all are stored on return.
@@ -57,16 +68,17 @@ class DynamoAlerts:
         if not newest:
             return
         with translating("writing alerts to DynamoDB", self._settings):
-            self._mark(newest)
+            self._entries.enter(newest)
             with ThreadPoolExecutor(min(WRITERS, len(newest))) as pool:
                 for _ in pool.map(self._put_one, newest):
                     pass
+            self._entries.mark(newest)
 
     def get(self, alert_id: str) -> Alert | None:
         """The alert as it is stored, or None."""
         with translating("reading an alert from DynamoDB", self._settings):
-            item = self._item(alert_id)
-        return _ALERT.decode(item["doc"]["S"]) if "doc" in item and alive(item, self._wall()) else None
+            found = self._gathered.get(alert_id)
+        return _ALERT.decode(found.text) if found is not None and found.until > self._wall().timestamp() else None
 
     def page(
         self,
@@ -102,50 +114,53 @@ class DynamoAlerts:
     def _newest_first(
         self, after: datetime, until: datetime | None, below: Place | None, type: str | None, symbol: str | None
     ) -> Iterator[Alert]:
-        index, calendar, prefix = _path(type, symbol)
-        wall = self._wall()
-        seconds = wall.timestamp()
+        index, prefix = _path(type, symbol)
+        seconds = self._wall().timestamp()
         tops = [moment for moment in (until, below.detected_at if below else None) if moment is not None]
         top = min(tops, default=None)
-        names = self._buckets(calendar, wall)
-        newest = set(names[:2])
-        for name in names:
+        marks = self._calendars.marks() if self._keep_s else {}  # before the buckets, which then are no older than their marks
+        for name in self._calendars.buckets(calendar_of(type=type, symbol=symbol)):
             if name < bucket(after):
                 return
             if top is not None and name > bucket(top):
                 continue
-            for expires_at, alert in self._bucket(index, prefix + name, self._keep_s if name in newest else SETTLED_S):
+            for expires_at, alert in self._bucket(index, prefix + name, marks.get(name)):
                 if alert.detected_at <= after:
                     return
                 if expires_at > seconds and (until is None or alert.detected_at <= until) and (below is None or _place(alert) < below):
                     yield alert
 
-    def _bucket(self, index: str, value: str, keep_s: float) -> list[tuple[int, Alert]]:
+    def _bucket(self, index: str, value: str, mark: Hashable) -> list[tuple[int, Alert]]:
         """When each alert of a bucket expires, and the alert, newest first."""
 
         def ask() -> list[tuple[int, Alert]]:
             items = query(
-                self._dynamo,
+                self._reader,
                 TableName=self._table,
                 IndexName=index,
                 ScanIndexForward=False,
                 KeyConditionExpression=f"{INDEXES[index]} = :bucket",
                 ExpressionAttributeValues={":bucket": {"S": value}},
+                ProjectionExpression=f"doc, {TTL}",
             )
-            return [(int(item[TTL]["N"]), _ALERT.decode(item["doc"]["S"])) for item in items]
+            return [(item.until, _ALERT.decode(item.text)) for item in items]
 
-        return self._kept.get((index, value), keep_s if self._keep_s else 0, ask)
+        keep_s = self._keep_s if mark is None else SETTLED_S
+        return self._kept.get((index, value), keep_s if self._keep_s else 0, ask, mark=mark, bear_s=self._keep_s)
 
-    def _buckets(self, calendar: str, wall: datetime) -> list[str]:
-        """The buckets that hold alerts, newest first."""
-        item = self._days.get(calendar, self._keep_s, lambda: self._item(calendar))
-        seconds = wall.timestamp()
-        return sorted((name for name, until in item.items() if name[0].isdigit() and int(until["N"]) > seconds), reverse=True)
-
-    def _item(self, key: str) -> dict[str, Any]:
-        answer = self._dynamo.get_item(TableName=self._table, Key={"alert_id": {"S": key}}, ConsistentRead=True)
-        item: dict[str, Any] = answer.get("Item", {})
-        return item
+    def _documents(self, alert_ids: list[str]) -> dict[str, Document]:
+        """The items of these ids that are there."""
+        request: Any = {self._table: {"Keys": [{"alert_id": {"S": each}} for each in alert_ids], "ConsistentRead": True}}
+        request[self._table]["ProjectionExpression"] = f"alert_id, doc, {TTL}"
+        found: dict[str, Document] = {}
+        for attempt in range(ATTEMPTS):
+            answer = decoded(self._reader.batch_get_item(RequestItems=request), _BATCH)
+            found |= {item.alert_id.S: item for item in answer.Responses.get(self._table, []) if item.alert_id is not None}
+            if not answer.UnprocessedKeys:
+                return found
+            request = answer.UnprocessedKeys
+            self._pause.wait(min(2.0, 0.05 * 2**attempt))
+        raise Throttled(f"reading alerts from DynamoDB: some of {len(alert_ids)} were refused {ATTEMPTS} times", 2.0)
 
     def _put_one(self, alert: Alert) -> None:
         try:
@@ -154,52 +169,6 @@ class DynamoAlerts:
                 Item=_item_of(alert, expiry(self._wall(), self._settings)),
                 ConditionExpression="attribute_not_exists(alert_id) OR revision < :revision",
                 ExpressionAttributeValues={":revision": {"N": str(alert.revision)}},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-
-    def _mark(self, alerts: list[Alert]) -> None:
-        """Enter the alerts' buckets in their calendars, where this process has not done so in the last hour."""
-        until = expiry(self._wall(), self._settings) + 2 * REFRESH_S
-        missing: dict[str, set[str]] = defaultdict(set)
-        for alert in alerts:
-            name = bucket(alert.detected_at)
-            for type, symbol in ((None, None), (alert.type, None), (None, alert.symbol)):
-                calendar = _path(type, symbol)[1]
-                if self._marked.get((calendar, name), 0) < until - REFRESH_S:
-                    missing[calendar].add(name)
-        for calendar, names in missing.items():
-            for chunk in _chunks(sorted(names)):
-                self._enter(calendar, chunk, until)
-            self._marked |= {(calendar, name): until for name in names}
-
-    def _enter(self, calendar: str, names: list[str], until: int) -> None:
-        update = ", ".join(f"#n{i} = :until" for i in range(len(names)))
-        answer = self._dynamo.update_item(
-            TableName=self._table,
-            Key={"alert_id": {"S": calendar}},
-            UpdateExpression=f"SET {update}, {TTL} = :until",
-            ExpressionAttributeNames={f"#n{i}": name for i, name in enumerate(names)},
-            ExpressionAttributeValues={":until": {"N": str(until)}},
-            ReturnValues="ALL_NEW",
-        )
-        now = int(self._wall().timestamp())
-        over = [name for name, end in answer["Attributes"].items() if name[0].isdigit() and int(end["N"]) < now]
-        for chunk in _chunks(sorted(over)):
-            self._forget(calendar, chunk, now)
-
-    def _forget(self, calendar: str, names: list[str], now: int) -> None:
-        """Take expired buckets out, unless another writer has just entered one again."""
-        marks = [f"#n{i}" for i in range(len(names))]
-        try:
-            self._dynamo.update_item(
-                TableName=self._table,
-                Key={"alert_id": {"S": calendar}},
-                UpdateExpression="REMOVE " + ", ".join(marks),
-                ConditionExpression=" AND ".join(f"{mark} < :now" for mark in marks),
-                ExpressionAttributeNames=dict(zip(marks, names, strict=True)),
-                ExpressionAttributeValues={":now": {"N": str(now)}},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -220,13 +189,11 @@ def _place(alert: Alert) -> Place:
     return Place(alert.detected_at, alert.alert_id)
 
 
-def _path(type: str | None, symbol: str | None) -> tuple[str, str, str]:
-    """Index, calendar and bucket prefix that serve a filter; of two filters the symbol's index serves."""
+def _path(type: str | None, symbol: str | None) -> tuple[str, str]:
+    """Index and bucket prefix that serve a filter; of two filters the symbol's index serves."""
     if symbol is not None:
-        return "by_symbol", f"_calendar#symbol#{symbol}", f"{symbol}#"
-    if type is not None:
-        return "by_type", f"_calendar#type#{type}", f"{type}#"
-    return "by_time", "_calendar", ""
+        return "by_symbol", f"{symbol}#"
+    return ("by_time", "") if type is None else ("by_type", f"{type}#")
 
 
 def _item_of(alert: Alert, expires_at: int) -> dict[str, Any]:
@@ -243,7 +210,3 @@ def _item_of(alert: Alert, expires_at: int) -> dict[str, Any]:
         "doc": {"S": ENCODER.encode(alert).decode()},
         TTL: {"N": str(expires_at)},
     }
-
-
-def _chunks(names: list[str]) -> Iterator[list[str]]:
-    return (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))

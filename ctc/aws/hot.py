@@ -4,13 +4,16 @@
 `detected` (`detected_at#alert_id`). `metrics`: key `symbol` (the partition, of an hour at most) and `item`. Partitions and
 index buckets are small, since a Query on the emulator costs with what they hold. Items are whole
 documents (`doc`, JSON with exact numbers) beside their keys: DynamoDB's own numbers end at 38 digits.
+
+Readers decode answers with msgspec (`reader`): botocore's own way took 25.5 ms of Python for 700 alerts, all of it holding
+the interpreter, and this takes 3.7 (of which projecting onto the document saves most).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -27,6 +30,55 @@ HOUR = len("2026-01-15T12")
 INDEXES = {"by_time": "time_bucket", "by_symbol": "symbol_bucket", "by_type": "type_bucket"}
 TTL = "expires_at"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
+FOREVER = 2**62
+Decoded = TypeVar("Decoded")
+
+
+class Text(msgspec.Struct):
+    """DynamoDB's text."""
+
+    S: str
+
+
+class Number(msgspec.Struct):
+    """DynamoDB's number."""
+
+    N: str
+
+
+class Document(msgspec.Struct):
+    """An item of either table, as much of it as readers want."""
+
+    doc: Text
+    expires_at: Number | None = None
+    item: Text | None = None
+    alert_id: Text | None = None
+
+    @property
+    def text(self) -> str:
+        """The document."""
+        return self.doc.S
+
+    @property
+    def until(self) -> int:
+        """When it may go, in epoch seconds. DynamoDB may take days to remove what has expired, so readers look."""
+        return int(self.expires_at.N) if self.expires_at is not None else FOREVER
+
+
+class Page(msgspec.Struct):
+    """An answer to Query."""
+
+    Items: list[Document]
+    LastEvaluatedKey: dict[str, Any] | None = None
+
+
+class Got(msgspec.Struct):
+    """An answer to GetItem."""
+
+    Item: Document | None = None
+
+
+_PAGE, _GOT = msgspec.json.Decoder(Page), msgspec.json.Decoder(Got)
 
 
 def wall_clock() -> datetime:
@@ -61,19 +113,38 @@ def expiry(wall: datetime, settings: Settings) -> int:
     return int((wall + timedelta(hours=settings.tables.ttl_hours)).timestamp())
 
 
-def alive(item: dict[str, Any], wall: datetime) -> bool:
-    """False for what has expired but was not yet removed: DynamoDB may take days to."""
-    return TTL not in item or int(item[TTL]["N"]) > wall.timestamp()
+def reader(settings: Settings) -> DynamoDBClient:
+    """A client whose reads come back as bytes, under `Body`, for `query` and `decoded`; retries and errors are botocore's."""
+    found = client("dynamodb", settings)
+    for operation in ("Query", "GetItem", "BatchGetItem"):
+        found.meta.events.register(f"before-parse.dynamodb.{operation}", _undecoded)
+    return found
 
 
-def query(dynamo: DynamoDBClient, **request: Any) -> Iterator[dict[str, Any]]:
-    """Every item of a Query, page by page, as the caller goes on."""
+def query(dynamo: DynamoDBClient, **request: Any) -> Iterator[Document]:
+    """Every item of a Query by a `reader`, page by page, as the caller goes on."""
     while True:
-        answer = dynamo.query(**request)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
+        page = decoded(dynamo.query(**request), _PAGE)
+        yield from page.Items
+        if page.LastEvaluatedKey is None:
             return
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        request["ExclusiveStartKey"] = page.LastEvaluatedKey
+
+
+def document(dynamo: DynamoDBClient, table: str, key: dict[str, Any]) -> str | None:
+    """The document under a key, as it is now, by a `reader`; None where there is none."""
+    found = decoded(dynamo.get_item(TableName=table, Key=key, ConsistentRead=True), _GOT).Item
+    return None if found is None else found.text
+
+
+def decoded(answer: Any, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
+    """What a `reader` was answered."""
+    return decoder.decode(answer["Body"])
+
+
+def _undecoded(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] == 200:
+        customized_response_dict["Body"], response_dict["body"] = response_dict["body"], b"{}"
 
 
 def create_tables(settings: Settings) -> None:

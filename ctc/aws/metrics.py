@@ -16,7 +16,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, TTL, Wall, expiry, hour, hours, query, stamp, wall_clock
+from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock
 from ctc.aws.kept import Kept
 from ctc.errors import Throttled
 from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
@@ -47,7 +47,7 @@ class DynamoMetrics:
         self._hours: Kept[Any] = Kept(KEPT_HOURS, helpers=helpers)
         self._settings = settings
         self._table = settings.tables.metrics
-        self._dynamo = client("dynamodb", settings)
+        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
         self._wall = wall
         self._pause = threading.Event()
 
@@ -75,8 +75,8 @@ class DynamoMetrics:
             return next((each for each in self.snapshots() if each.symbol == symbol), None)
         key = {"symbol": {"S": SESSION}, "item": {"S": symbol}}
         with translating("reading metrics from DynamoDB", self._settings):
-            item = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return _SNAPSHOT.decode(item["doc"]["S"]) if item else None
+            doc = document(self._reader, self._table, key)
+        return _SNAPSHOT.decode(doc) if doc is not None else None
 
     def snapshots(self) -> list[Snapshot]:
         """Every symbol's newest values, by symbol."""
@@ -105,8 +105,8 @@ class DynamoMetrics:
         """The symbol's gap ledger, or None before its first trade."""
         key = {"symbol": {"S": GAPS}, "item": {"S": symbol}}
         with translating("reading the gap ledger from DynamoDB", self._settings):
-            item = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return _LEDGER.decode(item["doc"]["S"]) if item else None
+            doc = document(self._reader, self._table, key)
+        return _LEDGER.decode(doc) if doc is not None else None
 
     def _rows(self, symbol: str, what: str, since: datetime, until: datetime | None, decode: Callable[[str], Row]) -> list[Row]:
         newest = self.snapshot(symbol)
@@ -134,8 +134,8 @@ class DynamoMetrics:
     def _partition(self, name: str) -> Iterator[tuple[int, str]]:
         """Expiry and document of every item."""
         values = {":name": {"S": name}}
-        items = query(self._dynamo, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values)
-        return ((int(item[TTL]["N"]) if TTL in item else 0, item["doc"]["S"]) for item in items)
+        items = query(self._reader, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values)
+        return ((item.until, item.text) for item in items)
 
     def _write(self, items: list[dict[str, Any]]) -> None:
         left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]

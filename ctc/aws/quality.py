@@ -16,7 +16,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, TTL, Wall, alive, bucket, expiry, query, wall_clock
+from ctc.aws.hot import ENCODER, TTL, Wall, bucket, expiry, query, reader, wall_clock
 from ctc.errors import StoreError
 from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, Tally, minute_of, sum_of
 from ctc.quality.letters import Sample
@@ -46,7 +46,7 @@ class DynamoQuality:
     def __init__(self, settings: Settings, wall: Wall = wall_clock) -> None:
         self._settings = settings
         self._table = settings.tables.metrics
-        self._dynamo = client("dynamodb", settings)
+        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
         self._wall = wall
 
     def put(self, batch: QualityBatch) -> None:
@@ -62,16 +62,16 @@ class DynamoQuality:
 
     def view(self) -> QualityView:
         """The 24 hours before the newest minute, all queries together."""
-        wall, hours, samples = self._wall(), list[_Hour](), list[Sample]()
+        now, hours, samples = self._wall().timestamp(), list[_Hour](), list[Sample]()
         with translating("reading quality from DynamoDB", self._settings):
             values = {":name": {"S": PARTITION}}
-            for item in query(
-                self._dynamo, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values
+            for found in query(
+                self._reader, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values
             ):
-                if item["item"]["S"].startswith(SAMPLES):
-                    samples += _SAMPLES.decode(item["doc"]["S"])
-                elif alive(item, wall):
-                    hours.append(_HOUR.decode(item["doc"]["S"]))
+                if found.item is not None and found.item.S.startswith(SAMPLES):
+                    samples += _SAMPLES.decode(found.text)
+                elif found.until > now:
+                    hours.append(_HOUR.decode(found.text))
         return view_of([(hour.minutes, hour.rules) for hour in hours], samples)
 
     def _add(self, name: str, batch: QualityBatch, tallies: list[Tally]) -> None:

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,17 @@ from urllib.parse import urlsplit
 import httpx
 
 from bench.table import Row
+from bench.writing import WORDS, writing
 from ctc import status
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
+from ctc.aws.quality import DynamoQuality
 from ctc.cli.live import with_ports
 from ctc.errors import CtcError
-from ctc.model import Alert, Bar, Snapshot, Spread
+from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, SpaceLedger, Spread, to_us
 from ctc.processes import spawn
+from ctc.quality.counts import QualityBatch, Tally
 from ctc.session import clear
 from ctc.settings import Settings, load_profile, save_state
 from ctc.wiring import emulator
@@ -71,7 +74,9 @@ def api(state: Path, say: Say, alerts: int, seconds: float) -> list[Row]:
         ids = _fill(settings, alerts)
         child = spawn("api", ("ctc.api",), state)
         try:
-            return measure(_url(state, child.poll), ids, seconds, say, f"{RATE} requests/s, {alerts:,} alerts stored")
+            url = _url(state, child.poll)
+            with writing(state):
+                return measure(url, ids, seconds, say, f"{RATE} requests/s, {alerts:,} alerts stored, {WORDS}")
         finally:
             child.stop(30.0)
     finally:
@@ -130,6 +135,8 @@ def _paths(ids: list[str]) -> dict[str, Iterator[str]]:
         "/metrics/BTC-USDT",
         "/bars/BTC-USDT",
         "/spreads/BTC-USDT",
+        "/gaps/BTC-USDT",
+        "/quality?step=10",
     )
     return {
         "/alerts": _always("/alerts"),
@@ -184,22 +191,41 @@ def _url(state: Path, ended: Callable[[], int | None]) -> str:
 def _fill(settings: Settings, count: int) -> list[str]:
     rng = random.Random(1)
     store = DynamoAlerts(settings)
-    made = [_alert(rng, settings.session.symbols[number % 3], number / count) for number in range(count)]
+    step = timedelta(hours=24) / count
+    made = [an_alert(rng, settings.session.symbols[number % 3], NOW - step * number - timedelta(seconds=1)) for number in range(count)]
     for start in range(0, count, WRITE_AT_ONCE):
         store.put(made[start : start + WRITE_AT_ONCE])
     bars = [
-        _bar(symbol, venue, minute)
+        a_bar(symbol, venue, minute)
         for symbol in settings.session.symbols[:3]
         for venue in settings.session.exchanges
         for minute in range(1440)
     ]
-    spreads = [_spread(symbol, step) for symbol in settings.session.symbols[:3] for step in range(2880)]
-    DynamoMetrics(settings).put([_snapshot(symbol) for symbol in settings.session.symbols], bars, spreads)
+    spreads = [a_spread(symbol, step) for symbol in settings.session.symbols[:3] for step in range(2880)]
+    metrics = DynamoMetrics(settings)
+    metrics.put([a_snapshot(symbol, NOW, 1000) for symbol in settings.session.symbols], bars, spreads)
+    for symbol in settings.session.symbols:
+        metrics.put_ledger(symbol, GapLedger(spaces={"binance|spot|BTCUSDT|aggTrade": _ids()}))
+    DynamoQuality(settings).put(QualityBatch(query="lake", run="bench", batch_id=1, tallies=[_tally(minute) for minute in range(1440)]))
     return [alert.alert_id for alert in made]
 
 
-def _alert(rng: random.Random, symbol: str, share: float) -> Alert:
-    at = NOW - timedelta(hours=24) * share - timedelta(seconds=1)
+def _ids() -> SpaceLedger:
+    """As many spans as a ledger keeps."""
+    spans = [
+        IdSpan(space="", state="backfilled", first_id=n * 1000, last_id=n * 1000 + 99, trades=100, started_at=NOW, ended_at=NOW)
+        for n in range(100)
+    ]
+    return SpaceLedger(first_id=1, last_id=100_000, newest=NOW, ids={"received": 90_000, "backfilled": 10_000}, noted=spans)
+
+
+def _tally(minute: int) -> Tally:
+    start = FIXED_START + timedelta(minutes=minute)
+    return Tally("BTC-USDT", to_us(start), kept=3000, passed=2990, failed=4, rules={"price_positive": 4})
+
+
+def an_alert(rng: random.Random, symbol: str, at: datetime) -> Alert:
+    """An alert as large as they get."""
     kind: Any = rng.choice(("volume_spike", "whale", "spread"))
     rule = {"volume_spike": "volume.z", "whale": "whale.single", "spread": "spread.raw"}[kind]
     amount = Decimal(rng.randrange(10**12)).scaleb(-6)
@@ -231,7 +257,8 @@ def _alert(rng: random.Random, symbol: str, share: float) -> Alert:
     )
 
 
-def _bar(symbol: str, venue: str, minute: int) -> Bar:
+def a_bar(symbol: str, venue: str, minute: int) -> Bar:
+    """The bar of a minute since the market's first."""
     start = FIXED_START + timedelta(minutes=minute)
     values = {name: Decimal("123456.789") for name in ("volume", "quote_volume", "rolling_mean", "rolling_std", "z_score", "robust_score")}
     return Bar(
@@ -240,15 +267,17 @@ def _bar(symbol: str, venue: str, minute: int) -> Bar:
     )  # fmt: skip
 
 
-def _spread(symbol: str, step: int) -> Spread:
+def a_spread(symbol: str, step: int) -> Spread:
+    """The spread of a half minute since the market's first."""
     start = FIXED_START + timedelta(seconds=30 * step)
     names = [name for name in Spread.__struct_fields__ if name not in ("symbol", "window_start", "window_end")]
     return Spread(symbol=symbol, window_start=start, window_end=start + timedelta(seconds=30), **dict.fromkeys(names, Decimal("1.2345678")))
 
 
-def _snapshot(symbol: str) -> Snapshot:
+def a_snapshot(symbol: str, now: datetime, trades: int) -> Snapshot:
+    """A symbol's values at a moment."""
     both = {"binance": Decimal("67432.5"), "coinbase": Decimal("67445")}
     return Snapshot(
         symbol=symbol, current_price=both, spread_pct=Decimal("0.01"), volume_1h=both, anomaly_count_24h=7, last_whale=None,
-        updated_at=NOW, clock=NOW, newest_trade=dict.fromkeys(both, NOW), trades=1000, duplicates=0, late=0,
+        updated_at=now, clock=now, newest_trade=dict.fromkeys(both, now), trades=trades, duplicates=0, late=0,
     )  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from fakes_hot import MemoryAlerts
@@ -229,3 +231,34 @@ def test_reader_that_keeps_answers_sees_a_new_alert_when_they_are_old(emulator: 
     writer.put([an_alert(2)])
     assert page(reader) == ([1], False)
     assert page(DynamoAlerts(emulator, keep_s=3600)) == ([2, 1], False)
+
+
+def test_reader_asks_again_for_what_was_written_to_however_old_and_for_nothing_else(emulator: Settings, wall: Wall) -> None:
+    create_tables(emulator)
+    writer, reader = DynamoAlerts(emulator, wall), DynamoAlerts(emulator, wall, keep_s=1e-9)  # its calendars are always old
+    asked: list[str] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params["ExpressionAttributeValues"][":bucket"]["S"])
+
+    reader._reader.meta.events.register("provide-client-params.dynamodb.Query", note)
+    writer.put([an_alert(n, detected_at=NOON - timedelta(minutes=20 * n)) for n in range(4)])
+    assert page(reader) == ([0, 1, 2, 3], False)
+    wall.now += timedelta(seconds=5)  # the indexes have caught up
+    assert page(reader) == ([0, 1, 2, 3], False)
+    asked.clear()
+    assert page(reader) == ([0, 1, 2, 3], False)
+    assert asked == []
+    writer.put([an_alert(3, revision=1, detected_at=NOON - timedelta(minutes=60)), an_alert(9, detected_at=NOON - timedelta(minutes=61))])
+    assert page(reader) == ([0, 1, 2, 3, 9], False)
+    assert reader.page(now=NOON, type=None, symbol=None, since=None, limit=9).alerts[3].revision == 1
+    assert asked == ["2026-01-15T11:3", "2026-01-15T11:2"]
+
+
+def test_alerts_are_read_by_id_many_at_once(emulator: Settings) -> None:
+    create_tables(emulator)
+    store = DynamoAlerts(emulator)
+    store.put([an_alert(n) for n in range(40)])
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda n: store.get(an_alert(n).alert_id), range(60)))
+    assert found == [an_alert(n) for n in range(40)] + [None] * 20

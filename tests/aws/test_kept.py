@@ -96,3 +96,46 @@ def test_what_a_helper_could_not_renew_is_asked_by_the_next_who_must_wait() -> N
     with pytest.raises(ZeroDivisionError):
         kept.get("a", 1, lambda: 1 // 0)
     assert kept.get("a", 1, lambda: 4) == 4
+
+
+def test_answer_under_another_mark_is_old_at_once() -> None:
+    kept: Kept[int] = Kept(8, Tick())
+    assert kept.get("a", 60, lambda: 1, mark="x") == 1
+    assert kept.get("a", 60, lambda: 2, mark="x") == 1
+    assert kept.get("a", 60, lambda: 3, mark="y") == 3
+    assert kept.get("a", 60, lambda: 4, mark="y") == 3
+
+
+def test_answer_under_another_mark_is_borne_no_longer_than_allowed() -> None:
+    tick = Tick()
+    with ThreadPoolExecutor(1) as helpers:
+        kept: Kept[int] = Kept(8, tick, helpers)
+        kept.get("a", 60, lambda: 1, mark="x")
+        assert kept.get("a", 60, lambda: 1 // 0, mark="y", bear_s=1) == 1
+    tick.now = 1.0
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", 60, lambda: 1 // 0, mark="y", bear_s=1)
+    assert kept.get("a", 60, lambda: 2, mark="y", bear_s=1) == 2
+
+
+def test_at_once_gives_what_nobody_waits_for_and_has_it_renewed() -> None:
+    tick = Tick()
+    with ThreadPoolExecutor(1) as helpers:
+        kept: Kept[int] = Kept(8, tick, helpers)
+        assert kept.at_once("a", 1, lambda: 1) is None
+        kept.get("a", 1, lambda: 1)
+        assert kept.at_once("a", 1, lambda: 2) == 1
+        tick.now = 1.5
+        assert kept.at_once("a", 1, lambda: 3) == 1
+    assert kept.at_once("a", 1, lambda: 4) == 3
+    tick.now = 9.0
+    assert kept.at_once("a", 1, lambda: 5) is None
+    assert kept.at_once("a", 0, lambda: 5) is None
+
+
+def test_at_once_gives_nothing_old_where_nobody_would_renew_it() -> None:
+    tick = Tick()
+    kept: Kept[int] = Kept(8, tick)
+    kept.get("a", 1, lambda: 1)
+    tick.now = 1.5
+    assert kept.at_once("a", 1, lambda: 2) is None

@@ -30,7 +30,7 @@ built = pytest.mark.skipif(
 )
 
 
-def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_in_web(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command in the dashboard's folder, with the project's Node first."""
     path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -57,7 +57,7 @@ def test_every_dependency_has_its_reason() -> None:
 @pytest.mark.node
 @pytest.mark.timeout(900)
 def test_types_and_components() -> None:
-    done = run(NODE.parent / "npm", "test", "--silent")
+    done = run_in_web(NODE.parent / "npm", "test", "--silent")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
 
 
@@ -109,6 +109,7 @@ def _has_findings(client: httpx.Client, url: str) -> bool:
 def test_person_at_the_dashboard_of_a_running_session(session: str, tmp_path: Path) -> None:
     published = status.read(tmp_path / "state", "api")
     assert published is not None
-    done = run(NODE, "e2e/session.mjs", session, str(published["pid"]), SCREENSHOT=str(tmp_path / "failure.png"))
+    assert session in (tmp_path / "log").read_text(), "the terminal tells the URL that this person opens"
+    done = run_in_web(NODE, "e2e/session.mjs", session, str(published["pid"]), SCREENSHOT=str(tmp_path / "failure.png"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok - ") >= 15

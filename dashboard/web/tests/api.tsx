@@ -39,6 +39,7 @@ export const ANSWERS: Record<string, Json> = {
   "/spreads/BTC-USDT": example("/spreads/{symbol}"),
   "/health": HEALTH,
   "/quality": QUALITY,
+  "/gaps/BTC-USDT": example("/gaps/{symbol}"),
 };
 
 export interface FakeApi {

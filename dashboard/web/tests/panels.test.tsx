@@ -4,6 +4,7 @@ import userEvent from "@testing-library/user-event";
 import type { ReactNode } from "react";
 import { describe, expect, it } from "vitest";
 import { AlertFeed } from "@/features/alerts/components/AlertFeed";
+import { GapPanel } from "@/features/gaps/components/GapPanel";
 import { HealthPanel } from "@/features/health/components/HealthPanel";
 import { QualityPanel } from "@/features/quality/components/QualityPanel";
 import { SymbolStrip } from "@/features/session/components/SymbolStrip";
@@ -40,6 +41,7 @@ const CASES: Case[] = [
   { name: "Spread", page: <SpreadPanel {...CHART} />, path: "/spreads/BTC-USDT", ready: "as quoted", none: { ...example("/spreads/{symbol}"), spreads: [] }, empty: /both exchanges traded/ },
   { name: "Whales", page: <WhaleLog symbol="BTC-USDT" height="h-40" />, path: "/whales", ready: "$550K", none: { whales: [], count: 0, has_more: false, next: null }, empty: /No whales/ },
   { name: "System health", page: <HealthPanel height="h-40" />, path: "/health", ready: "183,204", none: { ...example("/health"), pipeline: "unknown", services: {}, queries: {}, stream_clock: null }, empty: /No process of this session/ },
+  { name: "Gaps", page: <GapPanel {...CHART} />, path: "/gaps/BTC-USDT", ready: /4017100101 – 4017100295/, none: { symbol: "BTC-USDT", spaces: [] }, empty: /No trade of BTC-USDT has been seen/ },
   { name: "Data quality", page: <QualityPanel height="h-40" />, path: "/quality", ready: "98.00%", none: { ...QUALITY, series: [] }, empty: /No records have been judged/ },
 ];
 
@@ -127,4 +129,29 @@ it("tells a quiet market from a pipeline that stands", async () => {
   expect(await screen.findByText("Stalled")).toBeTruthy();
   expect(screen.getByText("detect has finished no batch for 20 s")).toBeTruthy();
   expect(screen.queryByText(/Quiet market/)).toBeNull();
+});
+
+it("draws each market's gaps on the charts' time, and lists every id for those who can't see that", async () => {
+  const [space] = example("/gaps/{symbol}").spaces;
+  const [filled] = space.spans;
+  const spans = ["backfilled", "natural", "halted", "lost"].map((state, n) => ({ ...filled, state, first_id: 100 * n, last_id: 100 * n + 9, started_at: `2026-01-15T12:0${n}:00Z`, ended_at: `2026-01-15T12:0${n}:30Z` }));
+  const before = { ...filled, state: "lost", first_id: 7, last_id: 7, started_at: "2026-01-15T10:00:00Z", ended_at: "2026-01-15T10:00:00Z" };
+  fakeApi({ "/gaps/BTC-USDT": { symbol: "BTC-USDT", spaces: [{ ...space, ids: { received: 1000, lost: 11 }, spans: [before, ...spans] }] } });
+  show(<GapPanel {...CHART} />);
+  const lane = await screen.findByRole("img", { name: "binance, 12:00 to 13:00 UTC: back-filled, natural hole, halted, lost" });
+  expect([...lane.querySelectorAll<HTMLElement>("[data-gap]")].map((mark) => mark.dataset["gap"])).toEqual(["backfilled", "natural", "halted", "lost"]);
+  const rows = within(screen.getByRole("table")).getAllByRole("row").slice(1);
+  expect(rows.map((row) => row.textContent)).toHaveLength(5);
+  expect(rows[0]?.textContent).toContain("lost");
+  expect(rows[1]?.textContent).toContain("halted");
+  expect(rows[4]?.textContent).toContain("7 – 7");
+  expect(screen.getByText("1,000 received")).toBeTruthy();
+});
+
+it("says so where every id was simply received", async () => {
+  const [space] = example("/gaps/{symbol}").spaces;
+  fakeApi({ "/gaps/BTC-USDT": { symbol: "BTC-USDT", spaces: [{ ...space, ids: { received: 5 }, spans: [] }] } });
+  show(<GapPanel {...CHART} />);
+  expect(await screen.findByText("Every id was simply received.")).toBeTruthy();
+  expect(screen.getByRole("img", { name: /nothing but received trades/ })).toBeTruthy();
 });

@@ -3,6 +3,7 @@ import { Header } from "@/app/Header";
 import { useAlerts, type Alert } from "@/features/alerts/api/alerts";
 import { AlertDetail } from "@/features/alerts/components/AlertDetail";
 import { AlertFeed } from "@/features/alerts/components/AlertFeed";
+import { GapPanel } from "@/features/gaps/components/GapPanel";
 import { useHealth } from "@/features/health/api/health";
 import { HealthPanel } from "@/features/health/components/HealthPanel";
 import { QualityPanel } from "@/features/quality/components/QualityPanel";
@@ -56,6 +57,7 @@ export function App(): ReactNode {
             <HealthPanel height="h-80 lg:h-auto lg:min-h-60 lg:grow lg:basis-px" className="lg:flex-1" />
           </div>
         </div>
+        <GapPanel {...charts} height="h-64 lg:h-48" />
         <QualityPanel height="h-80 lg:h-72" />
       </main>
       <footer className="sticky bottom-0 border-t border-line bg-surface px-3 py-1.5 text-center text-2xs text-muted lg:px-4">

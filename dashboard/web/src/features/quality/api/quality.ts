@@ -1,29 +1,9 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import { get, Problem } from "@/shared/api/client";
+import { get, Problem, type Answer } from "@/shared/api/client";
 import { usePolling } from "@/shared/polling";
 
-export interface QualityPoint {
-  start: string;
-  processed: number;
-  passed: number;
-  failed: number;
-  late: number;
-  inconsistent: number;
-  duplicates: number;
-  score: number | null;
-  failure_rate: number | null;
-}
-
-export interface Quality {
-  as_of: string | null;
-  target: number;
-  alarm_below: number;
-  current: QualityPoint | null;
-  total: QualityPoint | null;
-  series: QualityPoint[];
-  rules: { rule: string; dimension: string; action: string; category: string | null; holds_when: string; records: number }[];
-  samples: { id: string; category: string; rules: string[]; reasons: string[]; symbol: string; exchange: string | null; arrived_at: string; size: number; raw: string }[];
-}
+export type Quality = Answer<"/quality">;
+export type QualityPoint = Quality["series"][number];
 
 /** Data quality of the last day; null where this API has none to tell. */
 export function useQuality(): UseQueryResult<Quality | null, Problem> {
