@@ -11,6 +11,7 @@ alerts_table             = "alerts"
 metrics_table            = "metrics"
 buckets_end_with_account = false
 disposable               = true
+api_package              = "sim/api.zip"
 reserve_concurrency      = false
 architecture             = "X86_64"
 
@@ -28,4 +29,18 @@ emr = {
   release             = "emr-7.9.0"
   type                = "SPARK"
   choose_architecture = false
+}
+
+# Stand-ins: the batch's own functions are not written yet (infra/sim/tasks.py).
+batch = {
+  package = "sim/tasks.zip"
+
+  functions = {
+    HistoricalLoad   = "tasks.load"
+    SubmitSparkJob   = "tasks.submit"
+    PollJob          = "tasks.poll"
+    RunQualityChecks = "tasks.done"
+    UpdateCatalog    = "tasks.done"
+    PublishMetrics   = "tasks.done"
+  }
 }
