@@ -48,10 +48,10 @@ infra-setup: setup
 	@$(or $(PYTHON),$(no_python)) scripts/setup.py --infra
 
 infra-test: infra-setup ## Test the Terraform in infra/: format, validate, module tests, checkov, Rego (what is missing is skipped, and said)
-	@$(BIN)/python scripts/infra.py test $(ARGS)
+	@$(BIN)/python scripts/cloud.py test $(ARGS)
 
 infra-sim: infra-setup ## Apply infra/ to the emulators, plan again, destroy
-	@$(BIN)/python scripts/infra.py sim $(ARGS)
+	@$(BIN)/python scripts/cloud.py sim $(ARGS)
 
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -26,6 +26,17 @@ statements contains {"address": each.address, "statement": statement} if {
 	statement.Effect == "Allow"
 }
 
+# Before an apply a policy's text is not known yet, but what it is made from mostly is.
+statements contains {"address": change.address, "statement": {"Action": statement.actions, "Resource": object.get(statement, "resources", [])}} if {
+	some change in input.resource_changes
+	change.mode == "data"
+	change.type == "aws_iam_policy_document"
+	startswith(change.address, "module.iam.")
+	some statement in change.change.after.statement
+	object.get(statement, "effect", null) in {null, "Allow"}
+	is_array(object.get(statement, "actions", null))
+}
+
 listed(value) := value if is_array(value)
 
 listed(value) := [value] if not is_array(value)

@@ -32,7 +32,7 @@ locals {
     }
     }, {
     for dollars in var.billing_alarms : "billing-${dollars}" => merge(local.billing, {
-      description = "This month's charges are past $${dollars}"
+      description = "This month's charges are past ${dollars} dollars"
       metric      = "EstimatedCharges", statistic = "Maximum", period = 21600, periods = 1
       comparison  = "GreaterThanThreshold", threshold = dollars
       topic       = dollars == max(var.billing_alarms...) ? "stop" : "alarms"

@@ -66,12 +66,23 @@ resource "aws_ecs_task_definition" "this" {
     size_in_gib = 21
   }
 
+  volume {
+    name = "state"
+  }
+
   container_definitions = jsonencode([{
     name        = "producer"
     image       = "${aws_ecr_repository.this.repository_url}:${var.image_tag}"
     essential   = true
     stopTimeout = 60
-    environment = [for key in sort(keys(var.environment)) : { name = key, value = var.environment[key] }]
+    environment = [for key, value in merge(var.environment, { CTC_STATE = "/state" }) : { name = key, value = value }]
+
+    readonlyRootFilesystem = true
+    mountPoints            = [{ sourceVolume = "state", containerPath = "/state", readOnly = false }]
+    portMappings           = []
+    systemControls         = []
+    volumesFrom            = []
+
     logConfiguration = {
       logDriver = "awslogs"
       options = {

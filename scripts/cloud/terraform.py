@@ -70,11 +70,11 @@ class Terraform:
 
     def run(self, command: str, *words: str, check: bool = True, quiet: bool = False) -> subprocess.CompletedProcess[str]:
         """One command; `quiet` keeps what it says, else that goes to stderr. SetupError when it fails and `check`."""
-        call = ["terraform", f"-chdir={self.root}", command]
+        call = ["terraform", f"-chdir={self.root}", *command.split()]
         if command in ("init", "plan", "apply", "destroy"):
             call.append("-input=false")
-        if command not in ("fmt",):
-            call += [] if "-json" in words else ["-no-color"]
+        if command != "fmt" and "-json" not in words:
+            call.append("-no-color")
         done = subprocess.run(
             [*call, *words],
             env=self._environment,
@@ -102,5 +102,8 @@ def _zip(target: Path, files: Mapping[str, Path]) -> None:
 
 
 def _clean() -> dict[str, str]:
-    """The environment without what would lead Terraform to a real account."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS"))}
+    """The environment without what would lead Terraform to a real account, or to settings that are not there."""
+    found = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS"))}
+    if not Path(found.get("TF_CLI_CONFIG_FILE", ".")).exists():
+        del found["TF_CLI_CONFIG_FILE"]  # Terraform would warn of it at each call, amid what it says
+    return found

@@ -18,7 +18,7 @@ def main(folder: Path, plan: Path) -> None:
     policies = sorted(folder.glob("*.rego"))
     for path in policies:
         rego.add_module(path.stem, path.read_text())
-    rego.set_input_json(plan.read_text())
+    rego.set_input_term(plan.read_text())
     found = {path.stem: denied(rego, path.stem) for path in policies if path.stem != "plan"}
     print(json.dumps(found))
 
@@ -26,9 +26,10 @@ def main(folder: Path, plan: Path) -> None:
 def denied(rego: Interpreter, name: str) -> list[str]:
     """What `data.ctc.NAME.deny` holds; a policy that can't be evaluated is an error."""
     answer = json.loads(str(rego.query(f"x = data.ctc.{name}.deny")))
-    if "errors" in answer or not answer.get("result"):
-        raise SystemExit(f"{name}: {answer}")
-    return sorted(answer["result"][0]["bindings"]["x"])
+    try:
+        return sorted(answer["bindings"]["x"])
+    except KeyError:
+        raise SystemExit(f"{name} can't be evaluated: {answer}") from None
 
 
 if __name__ == "__main__":
