@@ -54,9 +54,8 @@ def _second_plan(root: Terraform, work: Path) -> None:
     plan = timed("planned again", lambda: root.plan(SIM))
     found, known = changes(plan), gaps()
     if found != known:
-        raise SetupError(
-            f"the second plan is not what infra/sim/gaps.json says\nnot listed: {only(found, known)}\nlisted, not there: {only(known, found)}"
-        )
+        more, less = only(found, known), only(known, found)
+        raise SetupError(f"the second plan is not what infra/sim/gaps.json says\nnot listed: {more}\nlisted, not there: {less}")
     say(f"the second plan changes nothing but the {len(known)} resources of infra/sim/gaps.json")
     say(f"the policies over what was applied: {passed(plan, work)}")
 

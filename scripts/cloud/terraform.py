@@ -44,7 +44,9 @@ class Terraform:
         self._environment = {**_clean(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **(environment or {})}
 
     def init(self) -> None:
-        """Modules and provider. SetupError when the provider can't be had."""
+        """Modules and provider, once. SetupError when the provider can't be had."""
+        if (self.root / ".terraform").is_dir():
+            return
         plugins = machine("CTC_TF_PLUGINS")
         done = self.run("init", *([f"-plugin-dir={plugins}"] if plugins else []), check=False, quiet=True)
         if done.returncode:
@@ -56,7 +58,8 @@ class Terraform:
         self.run("apply", "-auto-approve", f"-var-file=environments/{variables}.tfvars")
 
     def destroy(self, variables: str) -> None:
-        self.run("destroy", "-auto-approve", f"-var-file=environments/{variables}.tfvars")
+        """Without asking first how each resource is now: what is gone already is no error to the provider."""
+        self.run("destroy", "-auto-approve", "-refresh=false", f"-var-file=environments/{variables}.tfvars")
 
     def plan(self, variables: str, *more: str) -> dict[str, Any]:
         """A plan as Terraform's JSON."""
