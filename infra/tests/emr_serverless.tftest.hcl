@@ -48,7 +48,7 @@ run "cold" {
 }
 
 run "warm" {
-  command = plan
+  command = apply
 
   module {
     source = "./modules/emr-serverless"

@@ -56,7 +56,7 @@ run "grants" {
   }
 
   assert {
-    condition     = aws_lakeformation_permissions.database["emr-execution-role"].permissions == tolist(["ALL"]) && aws_lakeformation_permissions.database["analyst-role"].permissions == tolist(["DESCRIBE"])
+    condition     = aws_lakeformation_permissions.database["emr-execution-role"].permissions == toset(["ALL"]) && aws_lakeformation_permissions.database["analyst-role"].permissions == toset(["DESCRIBE"])
     error_message = "Only the jobs write."
   }
 

@@ -11,6 +11,18 @@ mock_provider "aws" {
     defaults = { names = ["us-east-1a", "us-east-1b"] }
   }
 
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:us-east-1:000000000000:topic" }
+  }
+
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:000000000000:function:task" }
+  }
+
+  mock_resource "aws_sfn_state_machine" {
+    defaults = { arn = "arn:aws:states:us-east-1:000000000000:stateMachine:batch" }
+  }
+
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
