@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check bench screenshots faults soak format lock clean clean-all
+.PHONY: help setup sim live test check bench screenshots faults soak infra-setup infra-test infra-sim format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -47,6 +47,15 @@ faults: setup ## Strike 20 seeds' sessions with every fault, and write the matri
 soak: setup ## 30 minutes at 5,000 trades/s with a fault each minute; writes docs/FAULTS.md (ARGS="--minutes 3")
 	$(BIN)/python -m sim.faults.soak --write $(ARGS)
 
+infra-setup: setup
+	@$(or $(PYTHON),$(no_python)) scripts/setup.py --infra
+
+infra-test: infra-setup ## Test the Terraform in infra/: format, validate, module tests, checkov, Rego (what is missing is skipped, and said)
+	@$(BIN)/python scripts/cloud.py test $(ARGS)
+
+infra-sim: infra-setup ## Apply infra/ to the emulators, plan again, destroy
+	@$(BIN)/python scripts/cloud.py sim $(ARGS)
+
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -57,6 +66,7 @@ lock: setup ## Resolve the lock files anew, after a change in pyproject.toml or 
 	$(COMPILE) emulator.in -o emulator.lock
 	$(COMPILE) bootstrap.in -o bootstrap.lock
 	$(COMPILE) node.in -o node.lock
+	$(COMPILE) infra.in -o infra.lock
 
 clean: ## Remove sessions and caches
 	rm -rf .ctc .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -3,6 +3,7 @@
     .tools/uv         uv and install-jdk, from bootstrap.lock
     .venv             the project, from requirements.lock
     .tools/emulator   MiniStack, from emulator.lock
+    .tools/infra      checkov, regopy and moto, from infra.lock: only with --infra
     .tools/java/home  Java 17: a link to the machine's, or to one fetched beside it
     .tools/ivy        Iceberg's jars, by Spark's own resolver
     .tools/node/bin   Node and npm: links to the machine's, or to those of node.lock
@@ -30,6 +31,7 @@ TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 UV = TOOLS / "uv" / "bin" / "uv"
 EMULATOR = TOOLS / "emulator"
+INFRA = TOOLS / "infra"
 JAVA = TOOLS / "java" / "home"
 IVY = TOOLS / "ivy"
 COMPILED = "compiled "  # what `fill` makes of a lock, for environments made before it compiled
@@ -86,6 +88,7 @@ def parts() -> list[Part]:
             make_project,
         ),
         Part("emulator", "the emulator's environment", COMPILED + text("emulator.lock"), EMULATOR / "bin" / "ministack", make_emulator),
+        *(infra_parts() if "--infra" in sys.argv[1:] else ()),
         Part("java", "Java 17", "17", JAVA / "bin" / "java", make_java),
         Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages)),
         Part(
@@ -99,6 +102,12 @@ def parts() -> list[Part]:
         Part("web", "the dashboard's packages", text(WEB / "package-lock.json"), WEB / "node_modules", lambda: npm("ci")),
         Part("dashboard", "the dashboard", web_sources(), WEB / "dist" / "index.html", lambda: npm("run", "build")),
     ]
+
+
+def infra_parts() -> list[Part]:
+    """What tests the infrastructure; a session needs none of it."""
+    lock = ROOT / "infra.lock"
+    return [Part("infra", "what tests the infrastructure", text(lock), INFRA / "bin" / "checkov", lambda: fill(INFRA, lock))]
 
 
 def bring_up_to_date(part: Part) -> None:

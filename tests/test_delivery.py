@@ -49,7 +49,7 @@ def test_lock_holds_every_dependency() -> None:
     assert not missing, f"not in requirements.lock: {missing}; run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["emulator", "bootstrap"])
+@pytest.mark.parametrize("name", ["emulator", "bootstrap", "infra"])
 def test_lock_holds_what_its_input_asks(name: str) -> None:
     lines = [line.split("#")[0].strip() for line in (ROOT / f"{name}.in").read_text().splitlines()]
     versions = locked(ROOT / f"{name}.lock")
@@ -58,7 +58,7 @@ def test_lock_holds_what_its_input_asks(name: str) -> None:
         assert versions[wanted] == (version or versions[wanted]), f"run `make lock`: {line}"
 
 
-@pytest.mark.parametrize("name", ["requirements", "emulator", "bootstrap"])
+@pytest.mark.parametrize("name", ["requirements", "emulator", "bootstrap", "infra"])
 def test_lock_has_hashes_and_no_hosts(name: str) -> None:
     text = (ROOT / f"{name}.lock").read_text()
     assert text.count("--hash=sha256:") >= len(locked(ROOT / f"{name}.lock")) > 0

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
 from ctc.quality.letters import RETENTION_DAYS, Letter, Refused, letter_of
@@ -106,11 +107,22 @@ class DeadLetters:
 
 
 def expire_letters(settings: Settings) -> None:
-    """Have the bucket remove what lies under `dlq/` after 7 days. Replaces the bucket's other lifecycle rules."""
-    rule: Any = {"ID": "dead-letters", "Status": "Enabled", "Filter": {"Prefix": "dlq/"}, "Expiration": {"Days": RETENTION_DAYS}}
-    bucket = settings.lake.raw_bucket
+    """Have the bucket remove what lies under `dlq/` after 7 days. Rules that are there stay, among them one for that (Terraform's)."""
+    store, bucket = client("s3", settings), settings.lake.raw_bucket
     with translating(f"setting the retention of s3://{bucket}/dlq/", settings):
-        client("s3", settings).put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+        rules = _rules(store, bucket)
+        if not any(rule.get("Filter", {}).get("Prefix") == "dlq/" and "Expiration" in rule for rule in rules):
+            rules.append({"ID": "dead-letters", "Status": "Enabled", "Filter": {"Prefix": "dlq/"}, "Expiration": {"Days": RETENTION_DAYS}})
+            store.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+def _rules(store: Any, bucket: str) -> list[dict[str, Any]]:
+    try:
+        return list(store.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        return []
 
 
 def _day_and_batch(name: str) -> tuple[str, str]:

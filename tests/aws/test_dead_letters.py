@@ -125,6 +125,16 @@ def test_letters_expire_after_seven_days(emulator: Settings) -> None:
     assert (rule["Status"], rule["Filter"], rule["Expiration"]) == ("Enabled", {"Prefix": "dlq/"}, {"Days": 7})
 
 
+def test_letters_expire_beside_the_buckets_other_rules(emulator: Settings) -> None:
+    Bucket(emulator)
+    store: Any = client("s3", emulator)
+    old = {"ID": "historical", "Status": "Enabled", "Filter": {"Prefix": "historical/"}, "Expiration": {"Days": 90}}
+    store.put_bucket_lifecycle_configuration(Bucket=emulator.lake.raw_bucket, LifecycleConfiguration={"Rules": [old]})
+    expire_letters(emulator)
+    rules = store.get_bucket_lifecycle_configuration(Bucket=emulator.lake.raw_bucket)["Rules"]
+    assert {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules} == {"historical/": 90, "dlq/": 7}
+
+
 class TestSummary:
     """`dlq_summary.json`."""
 

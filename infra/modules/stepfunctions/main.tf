@@ -1,0 +1,93 @@
+# One definition for every place. Where EMR Serverless is not there, the two tasks that call it are functions with the same fields.
+locals {
+  emr_tasks = {
+    SubmitSparkJob = "arn:aws:states:::emr-serverless:startJobRun"
+    PollJob        = "arn:aws:states:::aws-sdk:emrserverless:getJobRun"
+  }
+
+  tasks = merge(local.emr_tasks, { for name, function in aws_lambda_function.task : name => function.arn })
+}
+
+resource "aws_lambda_function" "task" {
+  for_each = var.functions
+
+  function_name                  = "${var.name}-${each.key}"
+  description                    = "${each.key} of the daily batch"
+  role                           = var.function_role_arn
+  handler                        = each.value
+  runtime                        = "python3.13"
+  architectures                  = [var.architecture]
+  filename                       = var.package
+  source_code_hash               = filebase64sha256(var.package)
+  memory_size                    = 1024
+  timeout                        = 900
+  reserved_concurrent_executions = var.max_concurrency
+  kms_key_arn                    = var.kms_key_arn
+
+  environment {
+    variables = var.environment
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  depends_on = [aws_cloudwatch_log_group.task]
+}
+
+resource "aws_cloudwatch_log_group" "task" {
+  for_each = var.functions
+
+  name              = "/aws/lambda/${var.name}-${each.key}"
+  retention_in_days = 365
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_cloudwatch_log_group" "machine" {
+  name              = "/aws/vendedlogs/states/${var.name}"
+  retention_in_days = 365
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_sfn_state_machine" "this" {
+  name     = var.name
+  role_arn = var.role_arn
+
+  definition = templatefile("${path.module}/batch.asl.json", {
+    tasks          = local.tasks
+    application_id = var.application_id
+    job_role_arn   = var.job_role_arn
+    entry_point    = var.entry_point
+    topic_arn      = var.topic_arn
+    poll_s         = var.poll_s
+  })
+
+  logging_configuration {
+    log_destination        = "${aws_cloudwatch_log_group.machine.arn}:*"
+    include_execution_data = true
+    level                  = "ERROR"
+  }
+
+  tracing_configuration {
+    enabled = true
+  }
+}
+
+# The scheduled time names the day before it, which the batch is about: the same schedule fired twice does the same day again.
+resource "aws_scheduler_schedule" "daily" {
+  name                         = var.name
+  description                  = "The daily batch"
+  schedule_expression          = var.schedule
+  schedule_expression_timezone = "UTC"
+  kms_key_arn                  = var.kms_key_arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_sfn_state_machine.this.arn
+    role_arn = var.scheduler_role_arn
+    input    = jsonencode({ scheduled = "<aws.scheduler.scheduled-time>" })
+  }
+}

@@ -1,0 +1,1 @@
+"""What `make infra-test` and `make infra-sim` do."""

@@ -1,0 +1,29 @@
+"""moto's server on 127.0.0.1, run by .tools/infra's Python: PORT. For EMR Serverless and Lake Formation, which MiniStack has not got.
+
+Two answers are mended, since the provider waits for AWS's. An EMR application of moto's is STARTED at once; AWS says CREATED first.
+And moto takes the revocation of a grant that is not there, where AWS refuses it: by that the provider knows that it is gone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from moto.emrserverless import models as emr
+from moto.lakeformation import models as lake
+from moto.lakeformation.exceptions import InvalidInput
+from moto.server import main
+
+_remove = lake.PermissionCatalog.remove_permission
+
+
+def remove_once(catalog: lake.PermissionCatalog, permission: lake.Permission) -> None:
+    """Take the grant back, or say as AWS does that there is none."""
+    if not any(permission.equal_principal_and_resouce(each) for each in catalog.permissions):
+        raise InvalidInput("No permissions revoked. Grantee has no permissions on the resource.")
+    _remove(catalog, permission)
+
+
+if __name__ == "__main__":
+    emr.APPLICATION_STATUS = "CREATED"
+    lake.PermissionCatalog.remove_permission = remove_once
+    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
