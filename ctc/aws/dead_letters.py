@@ -116,7 +116,7 @@ def expire_letters(settings: Settings) -> None:
             store.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
-def _rules(store: Any, bucket: str) -> list[dict[str, Any]]:
+def _rules(store: Any, bucket: str) -> list[Any]:
     try:
         return list(store.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
     except ClientError as error:
