@@ -13,10 +13,10 @@ interface State {
 /** In the order in which people ask: is anything missing? */
 export const STATES: Record<string, State> = {
   received: { word: "received", glyph: "─", text: "text-muted", mark: "", means: "came in time, by the socket" },
-  backfilled: { word: "back-filled", glyph: "▤", text: "text-good", mark: "bg-good bg-hatched", means: "missed by the socket, fetched from the exchange's history" },
-  halted: { word: "halted", glyph: "‖", text: "text-medium", mark: "border-2 border-medium", means: "the exchange itself traded nothing for long" },
+  backfilled: { word: "back-filled", glyph: "▤", text: "text-good", mark: "bg-good bg-hatched rounded-xs", means: "missed by the socket, fetched from the exchange's history" },
+  halted: { word: "halted", glyph: "‖", text: "text-medium", mark: "border-2 border-medium rounded-xs", means: "the exchange itself traded nothing for long" },
   natural: { word: "natural hole", glyph: "○", text: "text-low", mark: "min-w-4 rounded-full border-2 border-low bg-surface", means: "ids that the exchange never gave out" },
-  lost: { word: "lost", glyph: "✕", text: "text-bad", mark: "bg-bad", means: "trades that exist and could not be had in time" },
+  lost: { word: "lost", glyph: "✕", text: "text-bad", mark: "bg-bad rounded-xs", means: "trades that exist and could not be had in time" },
 };
 
 export const stateOf = (name: string): State => STATES[name] ?? { word: name, glyph: "●", text: "", mark: "bg-muted", means: "" };

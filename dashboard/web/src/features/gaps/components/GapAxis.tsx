@@ -44,7 +44,7 @@ function Lane({ space, since, until }: { space: Space; since: number; until: num
           key={mark.key}
           title={mark.title}
           data-gap={mark.state}
-          className={`absolute top-1 h-4 min-w-2 rounded-xs ${stateOf(mark.state).mark}`}
+          className={`absolute top-1 h-4 min-w-2 ${stateOf(mark.state).mark}`}
           style={{ left: `min(${mark.left}%, calc(100% - 0.5rem))`, width: `${mark.width}%` }}
         />
       ))}
