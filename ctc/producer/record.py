@@ -81,6 +81,7 @@ class Connection:
         self.recorder = recorder
         self.channel = Heard(name, natives, self._changed)
         self.trades = 0
+        self.began_us = 0  # the time of the first frame that told one
         self._clock: ProducerClock = clock_of(settings.producer)
         self._url = reader.url(own.ws, natives, own.kind)
         client = HistoryClient(HISTORIES[name](reader), own, received=self._clock.received)
@@ -96,6 +97,7 @@ class Connection:
     def _heard(self, frame: bytes, reading: Reading | None) -> None:
         if isinstance(self._clock, FrameClock) and reading is not None and reading.event_time is not None and reading.kind != "last_match":
             self._clock.reached(to_us(reading.event_time))
+        self.began_us = self.began_us or self._clock.now_us()
         self.trades += len(reading.trades) if reading is not None else 0
         self.recorder.put(frame_line(self._clock.now_us(), frame))
 
@@ -121,15 +123,12 @@ class Recording:
         """Record until `stopping` is set, or so many minutes of the profile's clock are over. Raises OSError when the disk is full."""
         tasks = [asyncio.create_task(each.link.run()) for each in self.connections]
         try:
-            began_us = -1
             while not self.stopping.is_set():
                 await self._flush()
                 for task in tasks:
                     if task.done():
                         task.result()
-                now_us = max(each.now_us() for each in self.connections)
-                began_us = now_us if began_us <= 0 else began_us
-                if minutes is not None and now_us - began_us >= minutes * 60_000_000:
+                if minutes is not None and self._heard_us() >= minutes * 60_000_000:
                     break
                 await self._until_next()
         finally:
@@ -139,6 +138,11 @@ class Recording:
             for each in self.connections:
                 await each.link.healing.close()
             await self._seal()
+
+    def _heard_us(self) -> int:
+        """How much of the profile's time has been recorded; between two looks a simulated market may pass as a whole."""
+        began = [each.began_us for each in self.connections if each.began_us > 0]
+        return max(each.now_us() for each in self.connections) - min(began) if began else 0
 
     async def _until_next(self) -> None:
         stop = asyncio.create_task(self.stopping.wait())
