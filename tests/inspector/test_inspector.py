@@ -173,5 +173,7 @@ def test_page_with_a_silent_emulator_says_so(tmp_path: Path, monkeypatch: pytest
     assert not app.exception
     if name == "session":  # it asks no store
         assert "No session runs on this folder" in words(app)
+    elif name == "scorecard":  # nor does it before something was planted
+        assert "no anomaly was planted yet" in words(app)
     else:
         assert "does not answer" in app.error[0].value
