@@ -159,7 +159,7 @@ class Healing:
             self._channel.up_from_next()
             return
         natives = [native for native in self._channel.natives if native in self.following or self.since is not None]
-        found = await asyncio.gather(*(self._missed(native) for native in natives))
+        found = await asyncio.gather(*(self._missed(native, reached) for native in natives))
         whole = not self._tell(zip(natives, found, strict=True))
         for native, filled in zip(natives, found, strict=True):
             self._note(native, filled)
@@ -180,7 +180,7 @@ class Healing:
             return
         self._checks.append(now)
         natives = [native for native in self._channel.natives if native in self.following]
-        found = await asyncio.gather(*(self._missed(native) for native in natives))
+        found = await asyncio.gather(*(self._missed(native, until) for native in natives))
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp <= until:
                 await self._put_trade(trade)
@@ -201,12 +201,12 @@ class Healing:
         self._retry_s = RETRY_S if moved or not self.open else min(LONGEST_RETRY_S, 2 * self._retry_s)
         self._retry_at = self._monotonic() + self._retry_s
 
-    async def _missed(self, native: str) -> Filled:
+    async def _missed(self, native: str, until: datetime) -> Filled:
         first = self.following.get(native)
         if first is not None:
-            return await self._client.fill(native, first, None)
+            return await self._client.fill(native, first, None, until)
         assert self.since is not None  # `catch_up` asks for no other markets
-        return await self._client.since(native, self.since)
+        return await self._client.since(native, self.since, until)
 
     async def _put(self, native: str, filled: Filled) -> None:
         self._note(native, filled)

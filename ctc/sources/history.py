@@ -70,13 +70,18 @@ class HistoryClient:
         except FrameError as error:
             raise ExchangeError(str(error)) from error
 
-    async def fill(self, native: str, first: int, last: int | None) -> Filled:
-        """The trades with ids `first` to `last`, or to the newest there is. Never raises: what failed is `left`."""
-        walk = self._upward if self._history.upward else self._downward
-        return await walk(native, first, last)
+    async def fill(self, native: str, first: int, last: int | None, until: datetime | None = None) -> Filled:
+        """The trades with ids `first` to `last`, or to the newest there is. Never raises: what failed is `left`.
 
-    async def since(self, native: str, moment: datetime) -> Filled:
-        """The trades of a market of which no id is known, from a time on. Never raises; ids are not checked for holes."""
+        No page is read beyond the time `until`: a market may trade as fast as its pages come, and there would be no end.
+        """
+        return await (self._upward(native, first, last, until) if self._history.upward else self._downward(native, first, last))
+
+    async def since(self, native: str, moment: datetime, until: datetime | None = None) -> Filled:
+        """The trades of a market of which no id is known, from a time on; `until` as in `fill`.
+
+        Never raises; ids are not checked for holes.
+        """
         if self._history.path(native, self._kind, since=moment) is None:
             return Filled([], [], [], f"{self._history.exchange.name} has no {self._kind} history by time")
         rows: list[Trade] = []
@@ -89,7 +94,7 @@ class HistoryClient:
                     trouble = self._too_many()
                     break
                 if self._history.upward:
-                    page = await self._page(native, first=page[-1].trade_id + 1)
+                    page = [] if _reaches(page, until) else await self._page(native, first=page[-1].trade_id + 1)
                 else:
                     page = [] if page[0].timestamp < moment else await self._page(native, below=page[0].trade_id)
         except (ExchangeError, FrameError) as error:
@@ -97,7 +102,7 @@ class HistoryClient:
         trades = sorted((trade for trade in rows if trade.timestamp >= moment), key=lambda trade: trade.trade_id)
         return Filled(trades, [], [], trouble)
 
-    async def _upward(self, native: str, first: int, last: int | None) -> Filled:
+    async def _upward(self, native: str, first: int, last: int | None, until: datetime | None) -> Filled:
         rows: list[Trade] = []
         at, trouble = first, ""
         try:
@@ -105,7 +110,7 @@ class HistoryClient:
                 page = await self._page(native, first=at)
                 rows += page
                 at = page[-1].trade_id + 1 if page else at
-                if len(page) < PAGE:
+                if len(page) < PAGE or _reaches(page, until):
                     break
                 if len(rows) >= self._most:
                     trouble = self._too_many()
@@ -161,6 +166,10 @@ class HistoryClient:
             self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
             raise refusal
         return answer.content
+
+
+def _reaches(page: list[Trade], until: datetime | None) -> bool:
+    return until is not None and page[-1].timestamp >= until
 
 
 def _settle(rows: list[Trade], first: int, last: int | None, shown: Ids, trouble: str) -> Filled:

@@ -164,3 +164,19 @@ def test_kind_without_a_history_by_time_says_so() -> None:
         assert "binance has no trade history by time" in found.trouble
 
     run(test())
+
+
+def test_market_that_trades_as_fast_as_its_pages_come_is_read_to_a_time_and_no_further() -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            server.history["BTCUSDT"] = {number: number for number in range(1, 8001)}  # eight full pages, and it may go on for ever
+            asked = client(server, "binance")
+            until = from_us((BASE_MS + 1500) * 1000)
+            by_id = await asked.fill("BTCUSDT", 1, None, until)
+            by_time = await asked.since("BTCUSDT", from_us(BASE_MS * 1000), until)
+            await asked.close()
+        assert ids(by_id) == ids(by_time) == list(range(1, 2001))  # whole pages
+        assert (by_id.holes, by_id.left, by_id.trouble) == ([], [], "")
+        assert asked.requests == 4
+
+    run(test())
