@@ -14,7 +14,7 @@ from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE, Settings, load_state
 
 Ids = Literal["all", "received", "backfilled", "natural", "lost", "halted"]
-COLUMNS = ("symbol", "exchange", "native_symbol", "kind", "state", "first_id", "last_id", "ids", "trades", "started_at", "ended_at")
+COLUMNS = ("symbol", "exchange", "kind", "state", "first_id", "last_id", "ids", "trades", "started_at", "ended_at", "native_symbol")
 # Neighbours of one state as one row: a day of batches is then a few rows a market.
 _SQL = """
 with steps as (
@@ -68,4 +68,4 @@ def ledger(settings: Settings, symbol: str | None = None) -> list[tuple[Any, ...
 def _row(symbol: str, span: IdSpan) -> tuple[Any, ...]:
     exchange, _, native, kind = space_names(span.space)
     ids = 0 if span.state == "halted" else span.last_id - span.first_id + 1
-    return symbol, exchange, native, kind, span.state, span.first_id, span.last_id, ids, span.trades, span.started_at, span.ended_at
+    return symbol, exchange, kind, span.state, span.first_id, span.last_id, ids, span.trades, span.started_at, span.ended_at, native

@@ -188,7 +188,7 @@ def _text(value: Any) -> str:
             return value.isoformat()
         case bool():
             return str(value).lower()
-        case dict() | list():
+        case dict() | list() | tuple():
             return msgspec.json.encode(_exact(value)).decode()
     return str(value)
 

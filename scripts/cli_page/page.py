@@ -10,16 +10,18 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ctc.cli.live import with_ports
 from ctc.cli.main import main
-from ctc.processes import spawn
+from ctc.processes import port_is_free, spawn
 from ctc.settings import ROOT, load_profile, save_state
 from scripts.cli_page.session import MINUTES, SEED, small_session
 from sim.plan import FIXED_START, make_plan, save_plan
@@ -109,7 +111,7 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
     (
         "ctc score",
         "What the detectors find of what a simulated market had planted ([SCORECARD.md](SCORECARD.md)).",
-        [Call("ctc score --minutes 25 --symbols SOL-USDT,USDT-USD --format json", keep=3, state="")],
+        [Call("ctc score --minutes 25 --symbols SOL-USDT,USDT-USD", keep=24, state="")],
     ),
     (
         "ctc completion",
@@ -196,7 +198,11 @@ def _market(state: Path):
     settings = with_ports(load_profile("sim"), True, exchanges=True)
     save_state(settings, state)
     save_plan(msgspec.structs.replace(make_plan(SEED, FIXED_START, 60, settings), name="monday"), state)
-    return spawn("exchange", ("sim.exchange",), state)
+    child = spawn("exchange", ("sim.exchange",), state)
+    deadline = time.monotonic() + LIMIT_S
+    while any(port_is_free(urlsplit(own.ws).port or 0) for own in settings.exchanges.values()) and time.monotonic() < deadline:
+        child.wait(0.1)
+    return child
 
 
 def set_down(sections: Iterator[tuple[str, str, list[Answer]]]) -> str:

@@ -104,6 +104,12 @@ def test_rows_are_written_one_by_one(format: str) -> None:
     assert bool(before) == (format != "json")
 
 
+def test_lists_are_json_in_csv_too() -> None:
+    out = StringIO()
+    write(("rules",), [(("not_json", "late"),)], "csv", count=1, out=out)
+    assert out.getvalue() == 'rules\n"[""not_json"",""late""]"\n'
+
+
 @settings(deadline=None)
 @given(st.text())
 def test_tables_do_not_steer_the_terminal(text: str) -> None:
