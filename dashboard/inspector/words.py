@@ -47,7 +47,7 @@ def frame(rows: Iterable[msgspec.Struct], columns: Sequence[str]) -> pd.DataFram
 
 def exact(table: pd.DataFrame) -> pd.DataFrame:
     """The same with every decimal as text, all its digits, none more."""
-    decimals = [name for name in table.columns if table[name].map(lambda value: isinstance(value, Decimal)).any()]
+    decimals = [name for name in table.columns if any(isinstance(value, Decimal) for value in table[name])]
     return table.assign(**{name: table[name].map(plain) for name in decimals})
 
 
