@@ -143,8 +143,7 @@ def test_reader_explains_an_emulator_that_is_silent(settings_of_nothing: Setting
 
 @pytest.fixture
 def settings_of_nothing() -> Settings:
-    from conftest import free_port
-
+    from ctc.processes import free_port
     from ctc.settings import load_profile
 
     return load_profile("sim", {"aws.endpoint": f"http://127.0.0.1:{free_port()}"})

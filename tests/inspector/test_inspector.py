@@ -9,13 +9,13 @@ from pathlib import Path
 import fixtures_inspector
 import pandas as pd
 import pytest
-from conftest import free_port
 from fixtures_inspector import ALERTS, APART, SPIKE, WHALE, choose, figures, frames, page, words
 from samples_lake import alert, bar, minute, spread
 
 from ctc.api.models import DISCLAIMER
 from ctc.aws.alerts import DynamoAlerts
 from ctc.model import Alert, Bar, Spread
+from ctc.processes import free_port
 from ctc.settings import Settings, load_profile, save_state
 from dashboard.inspector import charts
 from dashboard.inspector import words as worded
