@@ -92,7 +92,7 @@ class Rows:
         line = Text()
         for name, cell, width in zip(self._names, cells, self._widths, strict=False):
             line.append(cell.rjust(-width) if width < 0 else cell.ljust(width), styles.get(name, "")).append(" " * _BETWEEN)
-        room = self._screen.width - line.cell_len if self._screen.is_terminal else 0
+        room = self._screen.width - line.cell_len if _bounded(self._screen) else 0
         parts = textwrap.wrap(cells[-1], room) if room >= NARROWEST else [cells[-1]]
         line.append(f"\n{' ' * line.cell_len}".join(parts), styles.get(self._names[-1], ""))
         line.rstrip()
@@ -117,7 +117,7 @@ def _csv(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 
 def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Console, notes: Console, wrap: str | None) -> None:
     """As much as the terminal holds, and a word about the rest; all of it into a pipe."""
-    bounded = screen.is_terminal or bool(machine("COLUMNS"))
+    bounded = _bounded(screen)
     shown = list(islice(rows, max(screen.size.height - _AROUND, 5))) if bounded else list(rows)
     cells = [[_clean(_text(value)[: 4 * WIDEST] if bounded else _text(value)) for value in row] for row in shown]
     numbers = [all(_numeric(row[index]) for row in shown) for index in range(len(names))]
@@ -136,6 +136,10 @@ def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Consol
         notes.print(f"{hidden:,} more rows; --format json or csv gives all {count:,}")
     if left := names[len(widths) :]:
         notes.print(f"{len(left)} columns did not fit: {', '.join(left)}")
+
+
+def _bounded(screen: Console) -> bool:
+    return screen.is_terminal or bool(machine("COLUMNS"))
 
 
 def _fitting(wanted: Sequence[int], numbers: Sequence[bool], room: int) -> list[int]:

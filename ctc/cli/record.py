@@ -72,7 +72,7 @@ def record(
             asyncio.run(_run(settings, folder, minutes, out))
         finally:
             listed = folder.sealed
-            write(COLUMNS, [_row(entry) for entry in listed], format, count=len(listed))
+            write(COLUMNS, [_row(entry, format) for entry in listed], format, count=len(listed))
 
 
 async def _run(settings: Settings, folder: Any, minutes: float | None, out: Path) -> None:
@@ -138,8 +138,11 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
-def _row(entry: RecordedFile) -> tuple[Any, ...]:
-    return entry.file, entry.end, entry.first_at, entry.last_at, entry.frames, entry.losses, entry.bytes
+def _row(entry: RecordedFile, format: Format) -> tuple[Any, ...]:
+    if format != "table":
+        return entry.file, entry.end, entry.first_at, entry.last_at, entry.frames, entry.losses, entry.bytes
+    first, last = (f"{at:%H:%M:%S}" if at else "" for at in (entry.first_at, entry.last_at))
+    return entry.file, entry.end, first, last, entry.frames, entry.losses, entry.bytes
 
 
 def _check(out: Path, format: Format) -> None:

@@ -36,7 +36,7 @@ def show_status(state: Path, format: Format) -> None:
     rows = [_row(name, values, up) for name, values in found.items()]
     if format == "table":
         said = "runs" if up else "is stopped; this is what it said last"
-        print(f"the session on the {settings.session.title} {said} ({', '.join(settings.session.symbols)})", file=sys.stderr)
+        print(f"the session on the {settings.session.title} {said}", file=sys.stderr)
         rows = [_shown(row) for row in rows]
     write(COLUMNS, rows, format, count=len(rows), wrap="trouble")
 

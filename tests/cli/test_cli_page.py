@@ -15,6 +15,8 @@ from scripts.cli_page.page import COLUMNS, SECTIONS, capture
 
 PAGE = ROOT / "docs" / "CLI.md"
 _BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Raw lines, words on stderr, tables of 100 columns, a script.
+WIDE = ("ctc tail --from oldest --raw", "ctc record --out monday --minutes", "ctc score", "ctc completion")
 CALLS = [call for _, _, calls in SECTIONS for call in calls]
 
 
@@ -31,7 +33,7 @@ def test_page_has_a_part_for_each_command_that_answers() -> None:
 
 def test_tables_of_the_page_fit_its_columns() -> None:
     for words, answer in _BLOCK.findall(PAGE.read_text()):
-        if "--format" not in words and "--raw" not in words and "completion" not in words:
+        if "--format" not in words and not words.startswith(WIDE):
             assert max(map(len, answer.splitlines())) <= COLUMNS, words
 
 
