@@ -57,3 +57,8 @@ output "hidden_columns" {
   description = "Which roles have tables with hidden columns."
   value       = module.lakeformation.hidden_from
 }
+
+output "environment" {
+  description = "What each function's environment begins with: the settings as the code reads them."
+  value       = local.environment
+}

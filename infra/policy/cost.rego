@@ -8,7 +8,8 @@ active_cap := 5
 
 idle_cap := 1 / 24
 
-streaming if input.variables.streaming.value == true
+# A plan has the value as it was given: text where that was by `-var`.
+streaming if input.variables.streaming.value in {true, "true"}
 
 cap := active_cap if streaming
 

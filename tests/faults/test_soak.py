@@ -27,6 +27,9 @@ class Here:
     def pid(self, name: str) -> int:
         return os.getpid()
 
+    def standby_pid(self, name: str) -> int | None:
+        return None
+
 
 def test_memory_is_sampled_by_process_and_its_slope_told_once_there_are_enough() -> None:
     memory = Memory()
