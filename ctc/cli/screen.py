@@ -39,6 +39,8 @@ class Screen:
         if self._live is not None:
             self._live.__enter__()
             self.update([])
+        elif self._urls:
+            self.say(", ".join(f"{name} at {url}" for name, url in self._urls))
         return self
 
     def __exit__(self, *exception: Any) -> None:
