@@ -35,6 +35,10 @@ class Heard(Channel):
         if time_us is not None and time_us > self.mark:
             self.mark = time_us
 
+    def up_from_next(self) -> None:
+        """Connected again: a mark says so where the subscription holds, and the frames' own times say the rest."""
+        self.change(True)
+
     def change(self, up: bool, trouble: str = "") -> None:
         """Tell of a change; a loss is told once, not with each try to connect again."""
         before = self.state
