@@ -174,13 +174,17 @@ class Healing:
             self._channel.up_from_next()
 
     async def check(self, until: datetime) -> None:
-        """Put what a frame that could not be read may have held, up to a time; within reason: ids tell as well, but later."""
+        """Put what a frame that could not be read may have held, up to a time; within reason: ids tell as well, but later.
+
+        Not from a history that has gone on by more than a page since: to read it all for each such frame would leave the socket
+        ever further behind.
+        """
         now = self._monotonic()
         if len(self._checks) == CHECKS_A_MINUTE and now - self._checks[0] < 60:
             return
         self._checks.append(now)
-        natives = [native for native in self._channel.natives if native in self.following]
-        found = await asyncio.gather(*(self._missed(native, until) for native in natives))
+        due = [(native, self.following[native]) for native in self._channel.natives if native in self.following]
+        found = await asyncio.gather(*(self._client.recent(native, first, until) for native, first in due))
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp <= until:
                 await self._put_trade(trade)

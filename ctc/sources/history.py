@@ -77,6 +77,21 @@ class HistoryClient:
         """
         return await (self._upward(native, first, last, until) if self._history.upward else self._downward(native, first, last))
 
+    async def recent(self, native: str, first: int, until: datetime) -> Filled:
+        """What is newer than `first` by little: nothing where a history that goes down from the newest has to go further than a page.
+
+        Never raises.
+        """
+        if self._history.upward:
+            return await self._upward(native, first, None, until)
+        try:
+            page = await self._page(native)
+        except (ExchangeError, FrameError) as error:
+            return Filled([], [], [], str(error))
+        if not page or page[0].trade_id > first:
+            return Filled([], [], [])
+        return _settle(page, first, None, (first, page[-1].trade_id), "")
+
     async def since(self, native: str, moment: datetime, until: datetime | None = None) -> Filled:
         """The trades of a market of which no id is known, from a time on; `until` as in `fill`.
 

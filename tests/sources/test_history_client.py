@@ -180,3 +180,18 @@ def test_market_that_trades_as_fast_as_its_pages_come_is_read_to_a_time_and_no_f
         assert asked.requests == 4
 
     run(test())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_newer_by_little_costs_a_page_and_what_is_newer_by_more_is_left_to_its_ids(name: str) -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            server.history[NATIVES[name]] = {number: number for number in range(1, 5001)}
+            asked = client(server, name)
+            little = await asked.recent(NATIVES[name], 4500, from_us((BASE_MS + 5000) * 1000))
+            assert (ids(little), asked.requests) == (list(range(4500, 5001)), 1)
+            far = await asked.recent(NATIVES[name], 10, from_us((BASE_MS + 50) * 1000))
+            assert (bool(ids(far)), asked.requests) == (name == "binance", 2)
+            await asked.close()
+
+    run(test())
