@@ -19,14 +19,14 @@ from statistics import median
 
 import msgspec
 
-from ctc.errors import CtcError
+from ctc.errors import ConfigError, CtcError
 from ctc.model import to_us
 from ctc.session import Session, opened_session
 from ctc.settings import ROOT, Settings
 from sim.faults.fault import Fault, Script
 from sim.faults.ground import SECOND, Ground
 from sim.faults.memory import Growth, Memory
-from sim.faults.registry import known
+from sim.faults.registry import chosen
 from sim.faults.session import LOOK_S, end_us, programs, session_settings, surrounded, without_relay
 from sim.faults.totals import check_totals
 from sim.plan import FIXED_START, make_plan, save_plan
@@ -78,8 +78,10 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 class Watch:
     """Strikes a fault each minute and measures; call `step` often."""
 
-    def __init__(self, ground: Ground, rng: random.Random, every_s: float, say: Callable[[str], None]) -> None:
-        self._ground, self._rng, self._every_s, self._say = ground, rng, every_s, say
+    def __init__(
+        self, ground: Ground, rng: random.Random, every_s: float, kinds: Sequence[type[Fault]], say: Callable[[str], None]
+    ) -> None:
+        self._ground, self._rng, self._every_s, self._kinds, self._say = ground, rng, every_s, kinds, say
         self._began: float | None = None
         self._sampled = 0.0
         self._left: list[type[Fault]] = []
@@ -130,7 +132,7 @@ class Watch:
 
     def _next(self) -> type[Fault]:
         if not self._left:
-            self._left = [kind for kind in known().values() if kind.soaks]
+            self._left = list(self._kinds)
             self._rng.shuffle(self._left)
         return self._left.pop()
 
@@ -156,8 +158,13 @@ class Watch:
         self._say(f"{fault.name}: lag up to {highest:.1f} s, normal again after {took} s")
 
 
-def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: Path, say: Callable[[str], None]) -> Soak:
-    """Run it. Raises CtcError when the session fails."""
+def soak(
+    minutes: int, trades_per_s: float, every_s: float, seed: int, folder: Path, say: Callable[[str], None], names: Sequence[str] = ()
+) -> Soak:
+    """Run it, with the faults of these names, all that soak where none is given. Raises CtcError when the session fails."""
+    kinds = [kind for kind in chosen(list(names)) if kind.soaks]
+    if not kinds:
+        raise ConfigError(f"no soak is struck by {', '.join(names)}: run `python -m sim.faults --fault NAME`")
     settings = _settings()
     rate = trades_per_s / TRADES_PER_S_AT_RATE_1
     plan = make_plan(seed, FIXED_START, (COLD_MINUTES + minutes) * 60, settings, pace=1.0, rate=rate)
@@ -170,7 +177,7 @@ def soak(minutes: int, trades_per_s: float, every_s: float, seed: int, folder: P
         session.prepare()
         session.start(programs(plan))
         ground = Ground(session, without_relay(settings), background, aws, sockets, gate, to_us(plan.start), end_us(plan), hurry=HURRY)
-        watch = Watch(ground, random.Random(seed), every_s, say)
+        watch = Watch(ground, random.Random(seed), every_s, kinds, say)
         _run(session, watch, Done(session, say))
         say("adding up")
         due, found, wrong = check_totals(ground.direct, plan)
@@ -234,6 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=int, default=30, metavar="N", help="of market, which is real time (default 30)")
     parser.add_argument("--trades-per-s", type=float, default=5_000, metavar="X", help="about; the report counts them (default 5000)")
     parser.add_argument("--every", type=float, default=EVERY_S, metavar="S", help=f"seconds between faults (default {EVERY_S:.0f})")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME", help="only this one; may be repeated (default: all that soak)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market and of the faults (default 1)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of what is printed")
     parser.add_argument("--write", action="store_true", help=f"put the report into {PAGE.relative_to(ROOT)}")
@@ -245,13 +255,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory(prefix="ctc-soak-", ignore_cleanup_errors=True) as folder:
         try:
-            found = soak(options.minutes, options.trades_per_s, options.every, options.seed, Path(folder), say)
+            found = soak(options.minutes, options.trades_per_s, options.every, options.seed, Path(folder), say, options.fault)
         except CtcError as error:
             say(str(error))
             return error.exit_code
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() if options.format == "json" else markdown(found))
     if options.write:
         size = f"--minutes {options.minutes} --trades-per-s {options.trades_per_s:.0f} --every {options.every:.0f} --seed {options.seed}"
+        size += "".join(f" --fault {name}" for name in options.fault)
         command = f"python -m sim.faults.soak {size} --write"
         before, rest = PAGE.read_text().split(BEGIN)
         head = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.\n\n"
