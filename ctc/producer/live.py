@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from ctc.errors import FrameError
-from ctc.model import from_us
+from ctc.exchanges import Reading
+from ctc.model import from_us, to_us
 from ctc.producer.clock import FrameClock, ProducerClock
 from ctc.producer.heartbeats import Venues
 from ctc.producer.logs import log
@@ -24,6 +25,8 @@ ITEMS_AT_ONCE = 512
 WAIT_S = 0.2
 # A machine that slept for longer can't tell a socket that died meanwhile from a quiet one.
 SLEPT_S = 5.0
+# At the end, for a connection that is still making up for what it missed.
+END_PATIENCE_S = 120.0
 
 
 class LiveFeed:
@@ -56,6 +59,7 @@ class LiveFeed:
         self._away = dict.fromkeys(self.channels, False)
         self._healings = {channel: link.healing for channel, link in self.links}
         self._hold_until = time.monotonic() + patience_s
+        self._end_by: float | None = None  # set once the end is reached
         if resume is not None:
             self._resume(resume)
 
@@ -98,21 +102,35 @@ class LiveFeed:
         """Put items and the heartbeats between them into the tape; True once the end is reached."""
         self._note_away()
         for time_us, channel, item in taken:
-            if self._pass(tape, time_us):
-                return True
-            self._put(tape, channel, item)
+            if not self._reach(tape, time_us) or not self._is_beyond(item):
+                self._put(tape, channel, item)
         passed = self._merge.passed_us()
-        return passed is not None and self._pass(tape, passed)
+        if passed is not None:
+            self._reach(tape, passed)
+        return self._end_by is not None and self._all_came()
 
-    def _pass(self, tape: Tape, time_us: int) -> bool:
-        if time_us < 0:
-            return False
-        if self._until_us is not None and time_us >= self._until_us:
+    def _reach(self, tape: Tape, time_us: int) -> bool:
+        """Note that the frames have come to this time; True if that is the end."""
+        if self._end_by is None and self._until_us is not None and time_us >= self._until_us:
+            self._end_by = time.monotonic() + END_PATIENCE_S
+        if self._end_by is not None:
             return True
-        self._clock.reached(time_us)
-        if self._settled():
-            tape.advance(time_us)
+        if time_us >= 0:
+            self._clock.reached(time_us)
+            if self._settled():
+                tape.advance(time_us)
         return False
+
+    def _is_beyond(self, item: Any) -> bool:
+        """Whether this is a frame that the exchange sent after the end, and not one that only comes after the others' end."""
+        assert self._until_us is not None  # else there is no end
+        reading = item.reading if isinstance(item, Doubtful) else item
+        return isinstance(reading, Reading) and (reading.event_time is None or to_us(reading.event_time) >= self._until_us)
+
+    def _all_came(self) -> bool:
+        """Whether no connection is still making up for what it missed before the end; one that takes too long is not waited for."""
+        assert self._end_by is not None
+        return time.monotonic() >= self._end_by or not any(channel.healing_since is not None for channel in self.channels)
 
     def _settled(self) -> bool:
         """Whether heartbeats may go on: a connection that is only just coming up must not read as a lost one."""

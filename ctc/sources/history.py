@@ -35,8 +35,19 @@ class Filled(NamedTuple):
     trouble: str = ""
 
 
+class _Shown(NamedTuple):
+    """A page that was read, and the ids of which it shows every one that there is."""
+
+    first: int
+    last: int
+    trades: list[Trade]
+
+
 class HistoryClient:
-    """One exchange's REST history; requests are spaced to `rest_per_s`, and none is made while the exchange says to wait."""
+    """One exchange's REST history; requests are spaced to `rest_per_s`, and none is made while the exchange says to wait.
+
+    Each market's last page is kept: where a socket is behind the market, and holes follow each other, it fills the next ones too.
+    """
 
     def __init__(
         self,
@@ -57,6 +68,7 @@ class HistoryClient:
         self._next_at = 0.0
         local = urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
         self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=not local)
+        self._shown: dict[str, _Shown] = {}
         self.requests = 0
 
     async def close(self) -> None:
@@ -75,6 +87,9 @@ class HistoryClient:
 
         No page is read beyond the time `until`: a market may trade as fast as its pages come, and there would be no end.
         """
+        shown = self._shown.get(native)
+        if shown is not None and last is not None and shown.first <= first and last <= shown.last:
+            return _settle(shown.trades, first, last, (first, shown.last), "")
         return await (self._upward(native, first, last, until) if self._history.upward else self._downward(native, first, last))
 
     async def recent(self, native: str, first: int, until: datetime) -> Filled:
@@ -124,7 +139,9 @@ class HistoryClient:
             while last is None or at <= last:
                 page = await self._page(native, first=at)
                 rows += page
-                at = page[-1].trade_id + 1 if page else at
+                if page:
+                    self._shown[native] = _Shown(at, page[-1].trade_id, page)
+                    at = page[-1].trade_id + 1
                 if len(page) < PAGE or _reaches(page, until):
                     break
                 if len(rows) >= self._most:
@@ -135,13 +152,15 @@ class HistoryClient:
         return _settle(rows, first, last, (first, at - 1), trouble)
 
     async def _downward(self, native: str, first: int, last: int | None) -> Filled:
-        """From the id above `last` on, so that what is missing at the end is known not to be merely late."""
+        """From above `last` on, so that what is missing at the end is known not to be merely late; a whole page where one is enough."""
         rows: list[Trade] = []
-        below, trouble = None if last is None else last + 2, ""
+        below, trouble = None if last is None else max(last + 2, first + PAGE), ""
         try:
             while below is None or below > first:
                 page = await self._page(native, below=below)
                 rows = page + rows
+                if page:
+                    self._shown[native] = _Shown(page[0].trade_id, page[-1].trade_id, page)
                 below = page[0].trade_id if page else first
                 if len(rows) >= self._most and below > first:
                     trouble = self._too_many()

@@ -56,6 +56,11 @@ def coinbase_frames() -> list[str]:
     return frames
 
 
+def coinbase_is_over(made: Producer) -> bool:
+    """Whether all that it said is taken, though it goes beyond the end."""
+    return not made._feed.status()["coinbase"]["connections"][0]["waiting"]
+
+
 async def say_all(server: FakeExchange, frames: list[str], rng: random.Random) -> None:
     for frame in frames:
         await server.say(frame)
@@ -246,6 +251,35 @@ def test_what_could_not_be_made_up_for_reads_as_not_connected_to_its_end(tmp_pat
     said = {(to_us(beat.heartbeat) // 1000 - BASE_MS) // 1000: beat.venues[0].connected for beat in beats}
     assert not any(said[second] for second in range(2, 13))
     assert all(said[second] for second in range(14, 20))
+
+
+def test_end_waits_for_a_connection_that_makes_up_for_what_it_missed(tmp_path: Path) -> None:
+    stream = FakeStream()
+
+    async def test() -> None:
+        async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
+            settings = session(binance.url, coinbase.url)
+            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
+            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            made = producer(settings, tmp_path, stream, FakeStream(), until_ms=10_000, patience_s=0.3)
+            running = asyncio.create_task(made.run())
+            await until(lambda: binance.sockets and coinbase.sockets)
+            await binance.say(agg_trade(1, 1000))
+            await coinbase.say(heartbeat(1, 1000))
+            await until(lambda: made.tape.counters.trades == 1)
+            binance.history = {"BTCUSDT": {number: number * 1000 for number in range(1, 13)}}
+            binance.refusals = [(503, {})] * 1000
+            await binance.drop()
+            await coinbase.say(match(2, 9_000))
+            await coinbase.say(match(3, 10_500))
+            await until(lambda: made.tape.counters.trades == 2 and coinbase_is_over(made))
+            assert not running.done()
+            binance.refusals.clear()
+            await running
+
+    run(test())
+    found = [(trade.exchange, trade.trade_id) for trade in trades_of(stream.decoded("BTC-USDT"))]
+    assert sorted(found) == [*(("binance", number) for number in range(1, 10)), ("coinbase", 2)]
 
 
 class Sleeper(WallClock):

@@ -195,3 +195,23 @@ def test_what_is_newer_by_little_costs_a_page_and_what_is_newer_by_more_is_left_
             await asked.close()
 
     run(test())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_holes_that_follow_each_other_cost_one_page(name: str) -> None:
+    async def test() -> None:
+        async with FakeExchange() as server:
+            server.history[NATIVES[name]] = {number: number for number in range(1, 5001) if number != 1500}
+            asked = client(server, name)
+            found = [await asked.fill(NATIVES[name], first, first + 1) for first in range(1000, 1900, 20)]
+            assert [ids(filled) for filled in found] == [
+                [number for number in (first, first + 1) if number != 1500] for first in range(1000, 1900, 20)
+            ]
+            assert [filled.holes for filled in found if filled.holes] == [[(1500, 1500)]]
+            assert not any(filled.left or filled.trouble for filled in found)
+            assert asked.requests == 1
+            beyond = await asked.fill(NATIVES[name], 2500, 2500)  # not in that page
+            assert (ids(beyond), asked.requests) == ([2500], 2)
+            await asked.close()
+
+    run(test())
