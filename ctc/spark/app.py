@@ -1,7 +1,7 @@
 """Runs streaming queries, keeps them running, and says how they are.
 
-A query that fails is started again from its checkpoint after a growing pause (a Python worker may fail to connect at a
-cold, loaded start; an emulator may be away); after `MAX_FAILURES` in a row without a batch between them the process ends.
+A query that fails, at its start too, is started again from its checkpoint after a growing pause (a Python worker may fail to connect
+at a cold, loaded start; an emulator may be away); after `MAX_FAILURES` in a row without a batch between them the process ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from subprocess import TimeoutExpired
 from typing import Any
 
 import msgspec
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -73,7 +73,7 @@ class StreamingApp:
         self._checkpoints = settings.spark.checkpoints or str(state / "checkpoints")
         self._stop = threading.Event()
         self._plans: dict[str, QueryPlan] = {}
-        self._running: dict[str, StreamingQuery] = {}
+        self._running: dict[str, StreamingQuery | str] = {}  # or why it could not be started
         self._failures: dict[str, int] = {}
         self._reports: dict[str, dict[str, Any]] = {}
 
@@ -96,18 +96,19 @@ class StreamingApp:
         waiting = list(plans)
         next_at = time.monotonic()
         while not self._stop.wait(0.2):
-            # One after the other: the first query's first batch has the cold machine for itself.
-            while waiting and (warm or time.monotonic() >= next_at or set(self._running) <= set(self._reports)):
-                next_at = time.monotonic() + STAGGER_S
-                self._start(waiting.pop(0))
             try:
+                # One after the other: the first query's first batch has the cold machine for itself.
+                while waiting and (warm or time.monotonic() >= next_at or set(self._running) <= set(self._reports)):
+                    next_at = time.monotonic() + STAGGER_S
+                    self._start(waiting.pop(0))
                 for name in list(self._running):
                     self._keep_up(name)
             except (Py4JError, ConnectionError) as error:
                 _refuse_lost_engine(error)
                 raise
         for query in self._running.values():
-            self._stop_between_batches(query)
+            if not isinstance(query, str):
+                self._stop_between_batches(query)
 
     def stop(self) -> None:
         """Make `run` return after the queries have stopped."""
@@ -122,25 +123,28 @@ class StreamingApp:
         query.stop()
 
     def _start(self, plan: QueryPlan) -> None:
-        self._running[plan.name] = (
-            plan.transform(self._records(plan))
-            .writeStream.queryName(plan.name)
-            .outputMode("update")
-            .foreachBatch(plan.sink)
-            .option("checkpointLocation", f"{self._checkpoints}/{plan.name}")
-            .trigger(processingTime=f"{plan.every_s} seconds")
-            .start()
-        )
+        try:
+            self._running[plan.name] = (
+                plan.transform(self._records(plan))
+                .writeStream.queryName(plan.name)
+                .outputMode("update")
+                .foreachBatch(plan.sink)
+                .option("checkpointLocation", f"{self._checkpoints}/{plan.name}")
+                .trigger(processingTime=f"{plan.every_s} seconds")
+                .start()
+            )
+        except (PySparkException, Py4JJavaError) as error:
+            self._running[plan.name] = _words(error)
 
     def _records(self, plan: QueryPlan) -> DataFrame:
         return read_records(self._spark, self._settings, plan.stream, plan.first_bytes)
 
     def _keep_up(self, name: str) -> None:
         query = self._running[name]
-        if query.isActive:
+        if not isinstance(query, str) and query.isActive:
             self._publish(name)
             return
-        trouble = _why(query)
+        trouble = query if isinstance(query, str) else _why(query)
         self._failures[name] = failures = self._failures.get(name, 0) + 1
         log.error("query %s failed (%d in a row): %s", name, failures, trouble)
         self._publish(name, trouble)
@@ -152,7 +156,7 @@ class StreamingApp:
 
     def _publish(self, name: str, trouble: str | None = None) -> None:
         query = self._running.get(name)
-        progress = query.lastProgress if query is not None and query.isActive else None
+        progress = query.lastProgress if isinstance(query, StreamingQuery) and query.isActive else None
         status.publish(
             self._state,
             name,
@@ -186,7 +190,12 @@ def _why(query: StreamingQuery) -> str:
         error = query.exception()
     except PySparkException as raised:
         error = raised
-    text = str(error) if error is not None else "it ended without an error"
+    return _words(error) if error is not None else "it ended without an error"
+
+
+def _words(error: Exception) -> str:
+    """What an error says, without its stack."""
+    text = str(error)
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
     return " ".join(lines)[-2000:]
 

@@ -1,0 +1,93 @@
+"""How queries are kept up, with Spark's part played by stand-ins; the fault `disk_full` does it to the real one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.errors import AnalysisException
+
+from ctc import status
+from ctc.errors import StreamError
+from ctc.settings import Settings, load_profile
+from ctc.spark.app import MAX_FAILURES, QueryPlan, StreamingApp
+
+
+class Engine:
+    """A DataFrame, its writer and its query in one; `refuses` starts fail before one comes up, which ends the app's run."""
+
+    status = {"isTriggerActive": False}  # noqa: RUF012
+
+    def __init__(self, refuses: int) -> None:
+        self.refuses, self.starts = refuses, 0
+        self.app: StreamingApp | None = None
+
+    writeStream = property(lambda self: self)  # noqa: N815
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("queryName", "outputMode", "foreachBatch", "option", "trigger"):
+            return lambda *_, **__: self
+        raise AttributeError(name)
+
+    @property
+    def isActive(self) -> bool:  # noqa: N802
+        assert self.app is not None
+        self.app.stop()
+        return True
+
+    def start(self) -> Engine:
+        self.starts += 1
+        if self.starts <= self.refuses:
+            raise AnalysisException("java.io.IOException: No space left on device\n\tat some.Class.method(Class.java:1)")
+        return self
+
+    def stop(self) -> None: ...
+
+
+class App(StreamingApp):
+    """Reads nothing, and does not wait between its tries."""
+
+    def __init__(self, settings: Settings, state: Path, engine: Engine) -> None:
+        super().__init__(None, settings, state)  # type: ignore[arg-type]
+        self._engine = engine
+        engine.app = self
+
+    def _records(self, plan: QueryPlan) -> Any:
+        return self._engine
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def plan() -> QueryPlan:
+    return QueryPlan("lake", "trades", lambda records: records, lambda batch, batch_id: None, 1)
+
+
+@pytest.mark.usefixtures("signals")
+def test_query_that_fails_at_its_start_is_started_again(tmp_path: Path) -> None:
+    engine = Engine(refuses=1)
+    App(load_profile("sim"), tmp_path, engine).run([plan()])
+    assert engine.starts == 2
+    said = status.read(tmp_path, "lake")
+    assert said is not None
+    assert (said["failures"], said["state"]) == (1, "running")
+
+
+@pytest.mark.usefixtures("signals")
+def test_query_that_can_never_be_started_ends_the_process_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(refuses=1000)
+    app = App(load_profile("sim"), tmp_path, engine)
+    monkeypatch.setattr(app._stop, "wait", lambda _: False)
+    with pytest.raises(StreamError, match=f"{MAX_FAILURES} times in a row, last with: .*No space left on device$"):
+        app.run([plan()])
+    said = status.read(tmp_path, "lake")
+    assert said is not None
+    assert said["state"] == "failed"
