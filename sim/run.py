@@ -135,8 +135,7 @@ class Done:
 def _conclude(found: SessionReport | None, path: Path | None) -> None:
     if found is None:
         raise CtcError("the session was stopped before its end: there is no scorecard")
-    screen = Console(stderr=True)
-    Console(stderr=True, width=max(100, screen.width)).print(render(found.scorecard))  # its tables are 100 columns wide
+    Console(stderr=True).print(render(found.scorecard))
     if path is not None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     if not found.scorecard.ok:

@@ -1,4 +1,4 @@
-"""The scorecard's form: one struct that is written as JSON, and its tables for the terminal (100 columns)."""
+"""The scorecard's form: one struct that is written as JSON, and its tables for the terminal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(report: Report) -> RenderableType:
-    """The report as tables and its verdict; fits 100 columns."""
+    """The report as tables and its verdict; fits 80 columns."""
     style = "bold green" if report.ok else "bold red"
     lines = [Text(line, style=style if index == 0 else "red", overflow="fold") for index, line in enumerate(report.verdict)]
     seeds = [_detection(report), _sizes(report)] if report.seeds else []
@@ -85,13 +85,15 @@ def number_table(title: str, caption: str, first: int, *columns: str) -> Table:
         caption=caption,
         title_justify="left",
         caption_justify="left",
-        width=100,
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
     )
     for index, name in enumerate(columns):
-        table.add_column(name, justify="left" if index < first else "right", overflow="fold", no_wrap=True)
+        words = index < first
+        table.add_column(
+            name if words else name.replace(" ", "\n"), justify="left" if words else "right", overflow="fold", no_wrap=not words
+        )
     return table
 
 

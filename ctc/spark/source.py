@@ -121,9 +121,14 @@ class KinesisStreamReader(DataSourceStreamReader):
         span = self.shards.span()  # before anything is read: the tip may be stamped with its time
         end = self._with_children(start or self._position or self.initialOffset())
         self._check(end, span)
-        for shard, place in end.items():
-            if not place["closed"]:
-                end[shard] = self._advance(shard, place, span)
+        reached = list(end)
+        while reached:
+            for shard in reached:
+                if not end[shard]["closed"]:
+                    end[shard] = self._advance(shard, end[shard], span)
+            known = set(end)
+            end = self._with_children(end, keep=True)  # of parents that this very batch drains
+            reached = sorted(end.keys() - known)
         self._position = end
         self._allowed = min(self._limit, 2 * self._allowed)
         return dict(sorted(end.items()))
@@ -179,8 +184,8 @@ class KinesisStreamReader(DataSourceStreamReader):
                 found = f"all that arrived until {taken:%F %T} was taken, and the stream holds what arrived since {held:%F %T}"
                 raise lost(f"{self._stream}/{shard}", place["seq"], found)
 
-    def _with_children(self, position: Offset) -> Offset:
-        """The position with drained parents replaced by their children; a merge waits for both parents.
+    def _with_children(self, position: Offset, *, keep: bool = False) -> Offset:
+        """The position with drained parents replaced by their children, or kept beside them; a merge waits for both parents.
 
         A shard that was split has two children of one parent, one that was merged has one child of two: until they are
         listed the parent stays. Raises DataLoss when parent and children have gone from the list.
@@ -199,10 +204,12 @@ class KinesisStreamReader(DataSourceStreamReader):
             others = {each for shard in own for each in shard.parents} - drained
             if others & (set(position) | set(known)):
                 continue
-            del end[parent]
+            if not keep:
+                del end[parent]
             for shard in own:
-                taken = max(position[each]["at"] for each in shard.parents if each in position)
-                end[shard.id] = {**START, "at": taken}
+                if shard.id not in position:
+                    taken = max(position[each]["at"] for each in shard.parents if each in position)
+                    end[shard.id] = {**START, "at": taken}
         return end
 
     def _advance(self, shard: str, place: Place, span: Span) -> Place:

@@ -1,4 +1,4 @@
-"""The scorecard of simulated days: one struct that is written as JSON, and its tables for the terminal (100 columns)."""
+"""The scorecard of simulated days: one struct that is written as JSON, and its tables for the terminal."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _symbol(name: str, runs: Sequence[SymbolRun]) -> SymbolDay:
 
 
 def render(report: DayReport) -> RenderableType:
-    """The report as tables and its verdict; fits 100 columns."""
+    """The report as tables and its verdict; fits 80 columns."""
     style = "bold green" if report.ok else "bold red"
     lines = [Text(line, style=style if index == 0 else "red", overflow="fold") for index, line in enumerate(report.verdict)]
     tables = (_detection(report), _sizes(report), _scores(report), _found(report), _prd(report), _equality(report), _symbols(report))

@@ -44,7 +44,7 @@ def score(
     if format == "json":
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
-        Console(width=100).print(render(found))
+        Console().print(render(found))
     if report is not None:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     if plot is not None:

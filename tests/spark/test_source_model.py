@@ -244,12 +244,27 @@ class TestChildren:
         reader = reader_of(stream)
         (parent,) = stream.open
         low, high = stream.split(parent)
+        stream._hidden = {low: 3, high: 4}
         drained = reader.latestOffset()
+        assert set(drained) == {parent}
         assert drained[parent]["closed"]
-        stream._hidden = {low: 1, high: 2}
-        assert set(reader.latestOffset()) == {parent}
-        assert set(reader.latestOffset()) == {parent}
+        assert set(reader.latestOffset()) == {parent, low, high}
         assert set(reader.latestOffset()) == {low, high}
+
+    def test_batch_that_drains_a_parent_reads_on_in_its_children(self) -> None:
+        stream = FakeStream(2)
+        reader = reader_of(stream)
+        left, right = stream.open
+        stream.put("A", b"1")
+        first, second = stream.split(left)
+        child = stream.merge(second, right)
+        stream.put("A", b"2")
+        end = reader.latestOffset()
+        assert set(end) == {left, right, first, second, child}
+        ranges = {item.shard for item in reader.partitions(reader.initialOffset(), end)}
+        assert len(ranges) == 2
+        assert ranges <= {left, right, first, child}
+        assert set(reader.latestOffset(end)) == {first, child}
 
     def test_generations_are_walked_through_one_after_the_other(self) -> None:
         stream = FakeStream(1)
