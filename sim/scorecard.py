@@ -87,13 +87,12 @@ def number_table(title: str, caption: str, first: int, *columns: str) -> Table:
         caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
-        collapse_padding=True,
+        padding=0,
     )
     for index, name in enumerate(columns):
         words = index < first
-        table.add_column(
-            name if words else name.replace(" ", "\n"), justify="left" if words else "right", overflow="fold", no_wrap=not words
-        )
+        heading = name if words else name.replace(" ", "\n")
+        table.add_column(heading, justify="left" if words else "right", overflow="fold", no_wrap=first == 1 or not words)
     return table
 
 
