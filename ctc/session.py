@@ -24,8 +24,8 @@ from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
 RESTARTS_WITHIN_S = 300.0
-# After a start, whose work comes first, until a standby's own start.
-STANDBY_AFTER_S = 20.0
+# After a start, until a standby's own: what the stream holds meanwhile is caught up with first.
+STANDBY_AFTER_S = 60.0
 PRODUCER = "producer"
 OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
 OWNED_PATTERNS = ("tape*", "*.resume.json")
