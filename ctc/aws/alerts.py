@@ -18,9 +18,9 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.calendars import CalendarReader, CalendarWriter, calendar_of
-from ctc.aws.clients import client, translating
+from ctc.aws.clients import translating
 from ctc.aws.gathered import Gathered
-from ctc.aws.hot import ENCODER, INDEXES, TTL, Document, Wall, bucket, decoded, expiry, query, reader, stamp, wall_clock
+from ctc.aws.hot import ENCODER, INDEXES, TTL, Document, Wall, bucket, decoded, expiry, query, reader, stamp, wall_clock, writer
 from ctc.aws.kept import Kept
 from ctc.errors import Throttled
 from ctc.model import Alert
@@ -52,7 +52,7 @@ class DynamoAlerts:
     def __init__(self, settings: Settings, wall: Wall = wall_clock, keep_s: float = 0, helpers: Executor | None = None) -> None:
         self._settings, self._table = settings, settings.tables.alerts
         self._keep_s, self._wall = keep_s, wall
-        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
+        self._dynamo, self._reader = writer(settings), reader(settings)
         self._entries = CalendarWriter(self._dynamo, settings, wall)
         self._calendars = CalendarReader(self._reader, settings, wall, keep_s, helpers)
         self._kept: Kept[list[tuple[int, Alert]]] = Kept(KEPT_BUCKETS, helpers=helpers)

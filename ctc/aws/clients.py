@@ -82,7 +82,7 @@ def credentials(settings: Settings) -> dict[str, str]:
 if TYPE_CHECKING:
 
     @overload
-    def client(service: Literal["dynamodb"], settings: Settings) -> DynamoDBClient: ...
+    def client(service: Literal["dynamodb"], settings: Settings, *, attempts: int = 3) -> DynamoDBClient: ...
     @overload
     def client(service: Literal["kinesis"], settings: Settings) -> KinesisClient: ...
     @overload
@@ -90,13 +90,13 @@ if TYPE_CHECKING:
     @overload
     def client(service: Literal["glue"], settings: Settings) -> GlueClient: ...
     @overload
-    def client(service: str, settings: Settings, read_timeout_s: float = 60) -> Any: ...
+    def client(service: str, settings: Settings, read_timeout_s: float = 60, *, attempts: int = 3) -> Any: ...
 
 
-def client(service: str, settings: Settings, read_timeout_s: float = 60) -> Any:
-    """A boto3 client that any thread may use; three attempts, two seconds each to connect."""
+def client(service: str, settings: Settings, read_timeout_s: float = 60, *, attempts: int = 3) -> Any:
+    """A boto3 client that any thread may use; so many attempts a call, two seconds each to connect."""
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=2,
         read_timeout=read_timeout_s,
         max_pool_connections=POOL,

@@ -121,6 +121,11 @@ def reader(settings: Settings) -> DynamoDBClient:
     return found
 
 
+def writer(settings: Settings) -> DynamoDBClient:
+    """A client that tries five times: where a write fails, all of its batch is done again, by a query that starts anew."""
+    return client("dynamodb", settings, attempts=5)
+
+
 def query(dynamo: DynamoDBClient, **request: Any) -> Iterator[Document]:
     """Every item of a Query by a `reader`, page by page, as the caller goes on."""
     while True:

@@ -123,6 +123,12 @@ class TableAppender:
         self._tables.pop(table_name, None)
         return last_batch(self._table(table_name), query, run)
 
+    def rehearse(self, *names: str) -> None:
+        """Read tables as a first append does, so that what it needs is loaded and connected; nothing of it is kept."""
+        for name in names:
+            self._table(name)
+            del self._tables[name]
+
     def append_once(self, name: str, rows: pa.Table, *, query: str, run: str, batch_id: int) -> bool:
         """Commit the rows unless this batch or a later one is there; True when a snapshot was added."""
         if rows.num_rows == 0:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import msgspec
 from botocore.exceptions import ClientError
 
-from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock
+from ctc.aws.clients import translating
+from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock, writer
 from ctc.aws.kept import Kept
 from ctc.errors import Throttled
 from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
@@ -47,7 +47,7 @@ class DynamoMetrics:
         self._hours: Kept[Any] = Kept(KEPT_HOURS, helpers=helpers)
         self._settings = settings
         self._table = settings.tables.metrics
-        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
+        self._dynamo, self._reader = writer(settings), reader(settings)
         self._wall = wall
         self._pause = threading.Event()
 

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from ctc.aws.clients import client, translating
-from ctc.aws.hot import ENCODER, TTL, Wall, bucket, expiry, query, reader, wall_clock
+from ctc.aws.clients import translating
+from ctc.aws.hot import ENCODER, TTL, Wall, bucket, expiry, query, reader, wall_clock, writer
 from ctc.errors import StoreError
 from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, Tally, minute_of, sum_of
 from ctc.quality.letters import Sample
@@ -46,7 +46,7 @@ class DynamoQuality:
     def __init__(self, settings: Settings, wall: Wall = wall_clock) -> None:
         self._settings = settings
         self._table = settings.tables.metrics
-        self._dynamo, self._reader = client("dynamodb", settings), reader(settings)
+        self._dynamo, self._reader = writer(settings), reader(settings)
         self._wall = wall
 
     def put(self, batch: QualityBatch) -> None:

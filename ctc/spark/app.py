@@ -41,7 +41,8 @@ Sink = Callable[[DataFrame, int], None]
 class QueryPlan(msgspec.Struct, frozen=True):
     """A query by name: how its batches are made from records, what takes them, how often (seconds).
 
-    `first_bytes` a shard bound its first batch (doubling from there) where something is to be seen soon.
+    `first_bytes` a shard bound its first batch (doubling from there) where something is to be seen soon. `rehearse` does, of what the
+    first batch needs, what can be done before it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class QueryPlan(msgspec.Struct, frozen=True):
     sink: Sink
     every_s: int
     first_bytes: int | None = None
+    rehearse: Callable[[SparkSession], None] | None = None
 
 
 def read_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
@@ -87,6 +89,8 @@ class StreamingApp:
         """Plan the queries without starting them: Spark asks the source in workers, which are there then."""
         for plan in plans:
             plan.transform(self._records(plan))
+            if plan.rehearse is not None:
+                plan.rehearse(self._spark)
 
     def run(self, plans: list[QueryPlan], *, warm: bool = False) -> None:
         """Start the queries in their order, a `warm` engine all at once, and keep them up until SIGTERM or `stop`."""
@@ -133,6 +137,7 @@ class StreamingApp:
                 .trigger(processingTime=f"{plan.every_s} seconds")
                 .start()
             )
+            log.info("query %s started", plan.name)
         except (PySparkException, Py4JJavaError) as error:
             self._running[plan.name] = _words(error)
 

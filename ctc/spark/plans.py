@@ -14,12 +14,14 @@ from ctc.spark.sinks import DeadLetterSink, DetectSink, LakeSink
 
 def lake_plan(app: StreamingApp, settings: Settings, metrics: MetricStore, quality: QualityStore, published: MetricsWriter) -> QueryPlan:
     """Everything into the lake, every `spark.lake_trigger_s`."""
+    sink = LakeSink(settings, metrics, quality, published, app.report)
     return QueryPlan(
         "lake",
         settings.stream.trades,
         lambda records: packed_rows(records, settings),
-        LakeSink(settings, metrics, quality, published, app.report),
+        sink,
         settings.spark.lake_trigger_s,
+        rehearse=sink.rehearse,
     )
 
 
@@ -36,11 +38,13 @@ def dead_letters_plan(app: StreamingApp, settings: Settings, quality: QualitySto
 
 def detect_plan(app: StreamingApp, settings: Settings, detectors: frozenset[str], alerts: AlertStore, metrics: MetricStore) -> QueryPlan:
     """Alerts, bars, spreads and latest values, every `spark.detect_trigger_s`."""
+    sink = DetectSink(settings, alerts, metrics, app.report)
     return QueryPlan(
         "detect",
         settings.stream.trades,
         lambda records: outcomes_of(records, settings, detectors),
-        DetectSink(settings, alerts, metrics, app.report),
+        sink,
         settings.spark.detect_trigger_s,
         first_bytes=256 << 10,
+        rehearse=sink.rehearse,
     )

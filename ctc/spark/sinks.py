@@ -15,14 +15,14 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import DataFrame, Observation, Row, SparkSession
 
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.model import GapLedger, Snapshot, from_us
 from ctc.ports import AlertStore, MetricStore, MetricsWriter, QualityStore
 from ctc.quality.counts import Tallies, Totals
 from ctc.quality.letters import OTHER
-from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
+from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, QUALITY, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
@@ -116,6 +116,11 @@ class LakeSink:
         self._final: set[str] = set()
         self._clocks: dict[str, datetime] = {}
 
+    def rehearse(self, spark: SparkSession) -> None:
+        """Read the tables that batches will be written to."""
+        spark.table(self._table).limit(1).collect()
+        self._appender.rehearse(HEARTBEATS.name, GAPS.name, QUALITY.name)
+
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)
         packed, observed = batch.persist(), Observation("quality")
@@ -181,6 +186,10 @@ class DetectSink:
         self._totals = {"alerts": 0, "bars": 0, "spreads": 0, "trades": 0}
         self._snapshots: dict[str, Snapshot] = {}
         self._latencies = Latencies()
+
+    def rehearse(self, spark: SparkSession) -> None:
+        """Read the tables that batches will be written to."""
+        self._appender.rehearse(ANOMALIES.name, VOLUME_AGGREGATES.name, SPREADS.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         run = run_id(batch)

@@ -75,3 +75,4 @@ def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callab
         rehearse()
         log.info("warm, and waiting to take over")
     select.select([told], [], [])
+    log.info("told to begin")
