@@ -60,13 +60,14 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
 
 ASSUMED = Assumed()
 WORDS = (
-    "list prices of us-east-1 without free tiers, discounts and taxes; Spark at the x86 price though infra/ asks for ARM64 (no price of that was found)",
+    "list prices of us-east-1 without free tiers, discounts and taxes; Spark at the x86 price, though infra/ asks for ARM64: "
+    "no price of that was found",
     "a batch of `detect` begins every {detect_s:g} s and one of `lake` every {lake_s:g} s; slower batches cost less than this says",
     "CPU-seconds of the machine that measured are taken for vCPU-seconds of EMR Serverless; a worker is filled to {busy:.0%}",
     "workers of {worker_vcpu:g} vCPU and {worker_gb:g} GB, at least {least_workers}: more where CPU or the measured memory ask for them",
     "a checkpoint's file on S3 takes {writes_per_file:g} writes (one and a copy for the rename); measured were the files, on a local disk",
-    "a dashboard asks {requests_per_poll} times every {poll_s:g} s; each answer has {answer_kb:g} KB, {lambda_s:g} s of Lambda at {lambda_gb:g} GB and "
-    "{read_units:g} read units",
+    "a dashboard asks {requests_per_poll} times every {poll_s:g} s; each answer has {answer_kb:g} KB, {lambda_s:g} s of Lambda at "
+    "{lambda_gb:g} GB and {read_units:g} read units",
     "{kms_calls:,.0f} calls of KMS an hour; the producer's image has {image_gb:g} GB; {kept_gb:g} GB lie in S3",
     "a trade and a batch use what two windows of a simulated market were measured to use; a real market's frames have other lengths",
     "not counted: Athena's queries ($5 a TB), the daily batch, Container Insights, data transfer of the producer (in is free), support",
