@@ -185,6 +185,19 @@ def test_commands_are_those_of_the_project(page: Path) -> None:
 
 
 @named
+def test_diagrams_are_mermaid_that_github_draws(page: Path) -> None:
+    """As far as can be told without drawing: a known kind, closed brackets, closed subgraphs."""
+    for block in blocks(page, "mermaid"):
+        kind, *lines = [line.strip() for line in block.splitlines() if line.strip()]
+        assert kind.split()[0] in ("flowchart", "sequenceDiagram", "stateDiagram-v2"), kind
+        bare = re.sub(r'"[^"]*"', "", block)
+        assert '"' not in bare
+        for opened, closed in ("()", "[]", "{}"):
+            assert bare.count(opened) == bare.count(closed), kind
+        assert sum(line.startswith("subgraph ") for line in lines) == lines.count("end")
+
+
+@named
 def test_snippets_import_what_is_there(page: Path) -> None:
     assert [name for block in blocks(page, "python") for name in absent_imports(block)] == []
 
