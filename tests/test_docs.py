@@ -119,7 +119,7 @@ def wrong(call: list[str]) -> str:
         return _wrong_ctc(words)
     if program == "python":
         return _wrong_python(words)
-    return "" if (ROOT / program).exists() else program
+    return program if _SCRIPT.fullmatch(program) and not (ROOT / program).exists() else ""
 
 
 def _wrong_python(words: list[str]) -> str:

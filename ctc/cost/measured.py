@@ -43,10 +43,15 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """A file of measured figures: the machine, and one window a rate, the slower first."""
+    """A file of measured figures: the machine, and one window a rate, the slower first.
+
+    `line_bytes` where the windows did not count lines; `note` says what else is different about the file.
+    """
 
     machine: dict[str, Any]
     windows: list[Window]
+    line_bytes: float = 0.0
+    note: str = ""
 
 
 class Linear(msgspec.Struct, frozen=True):
@@ -114,7 +119,10 @@ def linear(slow: tuple[float, float, float], fast: tuple[float, float, float]) -
 
 
 def usage(measured: Measured) -> Usage:
-    """Work it out of the first and the last window."""
+    """Work it out of the first and the last window.
+
+    Calls that were not told apart by query are taken for `detect`'s, whose batches are more: the dearer way.
+    """
     slow, fast = measured.windows[0], measured.windows[-1]
 
     def called(window: Window, *names: str) -> float:
@@ -124,13 +132,18 @@ def usage(measured: Measured) -> Usage:
         return linear(*((window.seconds, window.trades_sent, called(window, *names)) for window in (slow, fast)))
 
     def each(names: tuple[str, ...], unit: str) -> float:
-        return sum(called(window, *names) for window in (slow, fast)) / max(1, sum(getattr(window, unit) for window in (slow, fast)))
+        return sum(called(window, *names) for window in (slow, fast)) / many(unit)
+
+    def many(unit: str) -> float:
+        return float(max(1, sum(getattr(window, unit) for window in (slow, fast))))
 
     def files(query: str) -> float:
-        made = sum(window.checkpoint_files.get(query, 0) for window in (slow, fast))
-        return made / max(1, sum(getattr(window, f"{query}_batches") for window in (slow, fast)))
+        told = sum(window.checkpoint_files.get(query, 0) for window in (slow, fast))
+        untold = sum(window.checkpoint_files.get("all", 0) for window in (slow, fast)) / max(1, slow.batches + fast.batches)
+        return untold + told / many(f"{query}_batches")
 
     puts, gets = ("PUT", "POST", "LIST"), ("GET", "HEAD")
+    units = linear(*((window.detect_batches, window.trades, called(window, "dynamodb.write_units")) for window in (slow, fast)))
     shared = fast.peak_bytes_shared_once.get(SPARK[2], fast.peak_bytes.get(SPARK[2], 0))
     return Usage(
         spark_cpu_s=linear(*((window.batches, window.trades, window.spark_cpu_s) for window in (slow, fast))),
@@ -139,26 +152,27 @@ def usage(measured: Measured) -> Usage:
         kinesis_kb=fitted("kinesis.in_kb"),
         kinesis_bytes=fitted("kinesis.bytes"),
         kinesis_records=fitted("kinesis.records"),
-        line_bytes=called(fast, "kinesis.line_bytes") / called(fast, "kinesis.lines"),
+        line_bytes=measured.line_bytes or called(fast, "kinesis.line_bytes") / called(fast, "kinesis.lines"),
         reads=called(fast, "kinesis.out_bytes") / called(fast, "kinesis.bytes"),
-        alert_units=called(fast, "dynamodb.write_units.alerts") / fast.trades,
+        alert_units=called(fast, "dynamodb.write_units.alerts") / fast.trades + units.trade,
         window_units=each(("dynamodb.write_units.windows",), "seconds"),
-        snapshot_units=each(("dynamodb.write_units.snapshots",), "detect_batches"),
+        snapshot_units=each(("dynamodb.write_units.snapshots",), "detect_batches") + units.base,
         lake_units=each(("dynamodb.write_units.lake",), "lake_batches"),
-        detect_puts=each(tuple(f"s3.{name}.detect" for name in puts), "seconds"),
-        detect_gets=each(tuple(f"s3.{name}.detect" for name in gets), "seconds"),
+        detect_puts=each(tuple(f"s3.{name}{query}" for name in puts for query in (".detect", "")), "seconds"),
+        detect_gets=each(tuple(f"s3.{name}{query}" for name in gets for query in (".detect", "")), "seconds"),
         lake_puts=each(tuple(f"s3.{name}.lake" for name in puts), "lake_batches"),
         lake_gets=each(tuple(f"s3.{name}.lake" for name in gets), "lake_batches"),
         detect_glue=each(glue(slow, fast, "detect"), "seconds"),
         lake_glue=each(glue(slow, fast, "lake"), "lake_batches"),
         detect_checkpoints=files("detect"),
         lake_checkpoints=files("lake"),
-        stored_bytes=called(fast, "s3.put_bytes.lake", "s3.put_bytes.detect") / fast.trades,
+        stored_bytes=called(fast, "s3.put_bytes.lake", "s3.put_bytes.detect", "s3.put_bytes") / fast.trades,
         metric_calls=each(("cloudwatch.PutMetricData",), "lake_batches"),
         log_bytes=max(window.log_bytes / window.seconds for window in (slow, fast)),
     )
 
 
 def glue(slow: Window, fast: Window, query: str) -> tuple[str, ...]:
-    """The names of a query's calls of Glue."""
-    return tuple(sorted({name for each in (slow, fast) for name in each.calls if name.startswith("glue.") and name.endswith(f".{query}")}))
+    """The names of a query's calls of Glue; those of neither are `detect`'s."""
+    names = {name for each in (slow, fast) for name in each.calls if name.startswith("glue.")}
+    return tuple(sorted(name for name in names if (name.endswith(".lake")) == (query == "lake")))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctc.cost.measured import Linear, Usage, linear, load_measured, usage
@@ -18,6 +18,7 @@ from ctc.cost.scenario import ASSUMED, Scenario, sentences
 from ctc.errors import ConfigError
 
 PRICES = load_prices()
+patiently = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 USED = usage(load_measured())
 rates = st.floats(min_value=0.1, max_value=50_000)
 scenarios = st.builds(
@@ -81,6 +82,7 @@ def test_an_idle_day_has_the_key_the_alarms_and_what_is_kept() -> None:
     assert total(found.day) == pytest.approx((1 + 6 * 0.1 + 3 + 0.5 * 0.1 + 100 * 0.023) * 24 / 730)
 
 
+@patiently
 @given(scenarios)
 def test_sums_are_those_of_their_lines(scenario: Scenario) -> None:
     found = estimate(scenario, USED, PRICES)
@@ -91,6 +93,7 @@ def test_sums_are_those_of_their_lines(scenario: Scenario) -> None:
     assert all(0 <= line.dollars < inf for line in [*found.hour, *found.day])
 
 
+@patiently
 @given(scenarios, st.floats(1, 10))
 def test_more_of_anything_never_costs_less(scenario: Scenario, factor: float) -> None:
     before = estimate(scenario, USED, PRICES)
@@ -107,6 +110,7 @@ def test_more_of_anything_never_costs_less(scenario: Scenario, factor: float) ->
         assert after.idle_day >= before.idle_day * (1 - 1e-12), name
 
 
+@patiently
 @given(scenarios, st.sampled_from(sorted(PRICES.prices)), st.floats(1, 10))
 def test_a_higher_price_never_costs_less(scenario: Scenario, name: str, factor: float) -> None:
     before, after = (estimate(scenario, USED, each) for each in (PRICES, scaled(PRICES, {name: factor})))
@@ -114,6 +118,7 @@ def test_a_higher_price_never_costs_less(scenario: Scenario, name: str, factor: 
     assert after.idle_day >= before.idle_day
 
 
+@patiently
 @given(scenarios)
 def test_prices_doubled_are_dollars_doubled(scenario: Scenario) -> None:
     doubled = estimate(scenario, USED, scaled(PRICES, dict.fromkeys(PRICES.prices, 2.0)))
@@ -121,12 +126,14 @@ def test_prices_doubled_are_dollars_doubled(scenario: Scenario) -> None:
     assert doubled.million_more == pytest.approx(2 * marginal(scenario, USED, PRICES))
 
 
+@patiently
 @given(scenarios.filter(lambda each: each.rate >= 5))
 def test_packed_records_never_cost_more_than_single_ones(scenario: Scenario) -> None:
     packed, single = (msgspec.structs.replace(scenario, packed=each) for each in (True, False))
     assert marginal(packed, USED, PRICES) < marginal(single, USED, PRICES)
 
 
+@patiently
 @given(st.floats(0, 100), st.floats(0, 1), st.floats(1, 1_000), st.floats(1, 1_000), st.floats(1.1, 50))
 def test_two_windows_give_back_what_made_them(base: float, trade: float, seconds: float, trades: float, times: float) -> None:
     points = [(seconds, count, base * seconds + trade * count) for count in (trades, trades * times)]
@@ -135,6 +142,7 @@ def test_two_windows_give_back_what_made_them(base: float, trade: float, seconds
     assert found.trade == pytest.approx(trade, abs=1e-6)
 
 
+@patiently
 @given(*[st.floats(0.1, 1_000)] * 2, st.floats(1.1, 50), *[st.floats(0, 1e6)] * 2)
 def test_parts_of_a_measurement_are_never_negative(base: float, trades: float, times: float, first: float, second: float) -> None:
     found = linear((base, trades, first), (base, trades * times, second))
