@@ -1,4 +1,4 @@
-"""`ctc cost` as it is called: table, JSON, pictures, wrong calls; and docs/COST.md is what it answers. CTC_UPDATE_SNAPSHOTS=1 renews the page."""
+"""`ctc cost` as it is called: table, JSON, pictures, wrong calls; docs/COST.md is what it answers (CTC_UPDATE_SNAPSHOTS=1 renews it)."""
 
 from __future__ import annotations
 
