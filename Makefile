@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check bench screenshots faults soak infra-setup infra-test infra-sim format lock clean clean-all
+.PHONY: help setup sim live test check contract bench screenshots faults soak infra-setup infra-test infra-sim cloud-plan cloud-apply format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -35,6 +35,9 @@ check: setup ## The quick part: format, lint, types, import rules, unit tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not emulator and not spark and not browser and not node" $(ARGS)
 
+contract: setup ## What the stores rely on, on MiniStack, or on the emulator that CTC_TEST_ENDPOINT names
+	$(BIN)/python -m pytest -m contract $(ARGS)
+
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python scripts/bench.py $(ARGS)
 
@@ -55,6 +58,15 @@ infra-test: infra-setup ## Test the Terraform in infra/: format, validate, modul
 
 infra-sim: infra-setup ## Apply infra/ to the emulators, plan again, destroy
 	@$(BIN)/python scripts/cloud.py sim $(ARGS)
+
+TERRAFORM = terraform -chdir=infra
+cloud-plan: ## Plan infra/ for AWS into infra/cloud.plan; BACKEND=s3 keeps the state there (TF_CLI_ARGS_init says where)
+	@$(if $(BACKEND),printf 'terraform {\n  backend "$(BACKEND)" {}\n}\n' > infra/backend_override.tf,rm -f infra/backend_override.tf)
+	$(TERRAFORM) init -input=false
+	$(TERRAFORM) plan -input=false -var-file=environments/cloud.tfvars -out=cloud.plan $(ARGS)
+
+cloud-apply: ## Apply infra/cloud.plan, exactly as it was planned
+	$(TERRAFORM) apply -input=false cloud.plan
 
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -1,4 +1,5 @@
-"""What README.md and docs/ name is there: files, links, commands and their options, imports of their snippets."""
+"""What every Markdown file names is there: files, links, commands and their options, scripts, imports of snippets; and the runbook
+has a section for every alarm."""
 
 from __future__ import annotations
 
@@ -15,13 +16,18 @@ import typer
 from ctc.cli.main import command_line
 from ctc.settings import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MADE = (".ctc/", ".venv/", ".tools/")  # by the project itself, where it has run
+PAGES = [
+    page
+    for folder in (".", "docs/**", "agents/**", "dashboard/web", "infra/**", "tests/**")
+    for page in sorted(ROOT.glob(f"{folder}/*.md"))
+]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"\.?\w[\w.-]*(?:/[\w.*-]+)+/?|\w[\w-]*/")
 _ASSIGNED = re.compile(r"[A-Z_]+=")
+_SCRIPT = re.compile(r"(?:scripts|\.ci)/[\w./-]+")
 
 
 def prose(page: Path) -> str:
@@ -60,13 +66,16 @@ def missing_files(text: str) -> Iterator[str]:
 
 
 def commands(page: Path) -> Iterator[str]:
-    """Calls of make, ctc and python -m, in code blocks and in backticks."""
+    """Calls of make, ctc, python -m and scripts, in code blocks and in backticks."""
     lines = [line for block in blocks(page, "sh", "") for line in block.splitlines()]
     for line in [*lines, *_SPAN.findall(prose(page))]:
         words = line.split()
         while words and _ASSIGNED.match(words[0]):
             del words[0]
-        if words[:1] in (["make"], ["ctc"]) or words[:2] == ["python", "-m"]:
+        if not words:
+            continue
+        program = words[0].removeprefix(".venv/bin/")
+        if program in ("make", "ctc") or _SCRIPT.fullmatch(program) or (program == "python" and len(words) > 1):
             yield line
 
 
@@ -85,14 +94,14 @@ def calls(line: str) -> Iterator[list[str]]:
 
 @cache
 def options() -> dict[str, set[str]]:
-    """The options of each `ctc` command; one that has commands itself takes theirs."""
-    group = typer.main.get_command(command_line())
-    listed = group.commands  # type: ignore[attr-defined]
-    parts = {name: [command, *getattr(command, "commands", {}).values()] for name, command in listed.items()}
-    return {
-        name: {"--help", *(word for command in commands for each in command.params for word in each.opts)}
-        for name, commands in parts.items()
-    }
+    """The options of each `ctc` command, by its words: `sim`, `dlq`, `dlq replay`."""
+    found: dict[str, set[str]] = {}
+    left = [("", typer.main.get_command(command_line()))]
+    while left:
+        name, command = left.pop()
+        found[name] = {"--help", "-h", *(word for each in command.params for word in each.opts)}
+        left += [(f"{name} {word}".strip(), part) for word, part in getattr(command, "commands", {}).items()]
+    return found
 
 
 @cache
@@ -103,14 +112,22 @@ def targets() -> set[str]:
 def wrong(call: list[str]) -> str:
     """What of a call isn't there, "" when all is."""
     program, *words = call
+    program = program.removeprefix(".venv/bin/")
     if program == "make":
         return _wrong_make(words)
     if program == "ctc":
         return _wrong_ctc(words)
-    if call[:2] == ["python", "-m"]:
-        module = ROOT / call[2].replace(".", "/")
-        return "" if module.with_suffix(".py").exists() or (module / "__main__.py").exists() else call[2]
-    return ""
+    if program == "python":
+        return _wrong_python(words)
+    return program if _SCRIPT.fullmatch(program) and not (ROOT / program).exists() else ""
+
+
+def _wrong_python(words: list[str]) -> str:
+    if words[:1] != ["-m"]:
+        return "" if words[0].startswith("-") or (ROOT / words[0]).exists() else words[0]
+    module = ROOT / words[1].replace(".", "/")
+    known = module.with_suffix(".py").exists() or (module / "__main__.py").exists() or words[1] in ("pytest", "http.server")
+    return "" if known else words[1]
 
 
 def _wrong_make(words: list[str]) -> str:
@@ -126,6 +143,10 @@ def _wrong_ctc(words: list[str]) -> str:
     name, *rest = words
     if name not in options():
         return name
+    if rest and f"{name} {rest[0]}" in options():
+        name, rest = f"{name} {rest[0]}", rest[1:]
+    elif rest and any(each.startswith(f"{name} ") for each in options()) and not rest[0].startswith("-"):
+        return f"{name} {rest[0]}"
     unknown = [word for word in rest if word.startswith("-") and word.partition("=")[0] not in options()[name]]
     return f"{name} {' '.join(unknown)}" if unknown else ""
 
@@ -164,8 +185,37 @@ def test_commands_are_those_of_the_project(page: Path) -> None:
 
 
 @named
+def test_diagrams_are_mermaid_that_github_draws(page: Path) -> None:
+    """As far as can be told without drawing: a known kind, closed brackets, closed subgraphs."""
+    for block in blocks(page, "mermaid"):
+        kind, *lines = [line.strip() for line in block.splitlines() if line.strip()]
+        assert kind.split()[0] in ("flowchart", "sequenceDiagram", "stateDiagram-v2"), kind
+        bare = re.sub(r'"[^"]*"', "", block)
+        assert '"' not in bare
+        for opened, closed in ("()", "[]", "{}"):
+            assert bare.count(opened) == bare.count(closed), kind
+        assert sum(line.startswith("subgraph ") for line in lines) == lines.count("end")
+
+
+@named
 def test_snippets_import_what_is_there(page: Path) -> None:
     assert [name for block in blocks(page, "python") for name in absent_imports(block)] == []
+
+
+def alarms() -> set[str]:
+    """What can ring: CloudWatch's alarms, a billing alarm for each amount, and EventBridge's rules of infra/modules/monitoring."""
+    module = ROOT / "infra" / "modules" / "monitoring"
+    known = set(re.findall(r"^    ([a-z-]+) = (?:merge\(|\{)", (module / "alarms.tf").read_text(), re.MULTILINE))
+    amounts = re.search(r'variable "billing_alarms" {.*?default\s+= \[([^]]+)\]', (module / "variables.tf").read_text(), re.DOTALL)
+    rules = re.findall(r'"aws_cloudwatch_event_rule" "(\w+)"', (module / "main.tf").read_text())
+    assert amounts is not None
+    return known | {f"billing-{each.strip()}" for each in amounts[1].split(",")} | {rule.replace("_", "-") for rule in rules}
+
+
+def test_every_alarm_has_its_section_in_the_runbook() -> None:
+    sections = set(re.findall(r"^### ([a-z0-9-]+)$", (ROOT / "docs" / "RUNBOOK.md").read_text(), re.MULTILINE))
+    assert {"quality-score", "iterator-age", "billing-50", "job-failed"} <= alarms()
+    assert sections == alarms()
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
@@ -187,6 +237,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         ("ctc sims", "sims"),
         ("CTC_WHALES__THRESHOLD=1 ctc live --fast | head  # why", "live --fast"),
         ("python -m ctc.nowhere", "ctc.nowhere"),
+        (".venv/bin/python scripts/nowhere.py --all", "scripts/nowhere.py"),
+        ("scripts/nowhere.sh", "scripts/nowhere.sh"),
+        ("ctc dlq forget", "dlq forget"),
+        ("ctc dlq ls --yes", "dlq ls --yes"),
+        ("ctc dlq replay --yes", ""),
+        ("python scripts/bench.py --quick", ""),
         ('ctc query "select 1 - 2" --format json > a.json', ""),
         ("CTC_REALDATA=DIR make test", ""),
     ],

@@ -15,6 +15,7 @@ import typer
 
 from ctc.cli.alerts import alerts
 from ctc.cli.completion import completion
+from ctc.cli.cost import cost
 from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
 from ctc.cli.live import live
@@ -42,7 +43,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, tail, query, gaps, status, record, normalize):
+    for command in (live, alerts, tail, query, gaps, status, record, normalize, cost):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
     app.command()(completion)

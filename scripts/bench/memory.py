@@ -35,7 +35,7 @@ class Peaks:
         """Look at the processes that are there now."""
         now: dict[str, int] = {}
         shared: dict[str, int] = {}
-        for pid, group in _processes():
+        for pid, group in processes():
             now[group] = now.get(group, 0) + _kilobytes(pid, "status", "VmHWM") * 1024
             if group == WORKERS and self._samples % PSS_EVERY == 0:
                 shared[group] = shared.get(group, 0) + _kilobytes(pid, "smaps_rollup", "Pss") * 1024
@@ -63,7 +63,7 @@ def sampled() -> Iterator[Peaks]:
         thread.join()
 
 
-def _processes() -> Iterator[tuple[int, str]]:
+def processes() -> Iterator[tuple[int, str]]:
     """Process ids and groups: children of this process lead a session each (`ctc.processes.spawn`), which holds all they start."""
     found = [entry for entry in map(_stat, PROC.glob("[0-9]*")) if entry is not None]
     leaders = {pid: name for pid, _, parent, _ in found if parent == os.getpid() and (name := _leader(pid))}

@@ -32,8 +32,10 @@ Say = Callable[[str], None]
 class Running:
     """An open session and what its queries have said."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, silence_s: float = SILENCE_S) -> None:
+        """`silence_s`: how long nothing may move."""
         self.session, self.settings, self.state = session, session.settings, session.state
+        self._silence_s = silence_s
         self._pause = threading.Event()
 
     def start(self, *names: str, options: Sequence[str] = ()) -> None:
@@ -64,9 +66,9 @@ class Running:
             now = self.totals()
             if now != seen:
                 seen, since = now, time.monotonic()
-            if time.monotonic() - since > SILENCE_S:
+            if time.monotonic() - since > self._silence_s:
                 why = trouble(self.state) or f"see the logs in {self.state / 'logs'}"
-                raise CtcError(f"waiting for {what}: nothing moved for {SILENCE_S:.0f} s ({why})")
+                raise CtcError(f"waiting for {what}: nothing moved for {self._silence_s:.0f} s ({why})")
             self._pause.wait(LOOK_S)
         return time.monotonic()
 

@@ -114,6 +114,11 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
         [Call("ctc score --minutes 25 --symbols SOL-USDT,USDT-USD", keep=24, state="")],
     ),
     (
+        "ctc cost",
+        "What the cloud would cost, by list prices and measured figures ([COST.md](COST.md)). Nothing is asked of AWS.",
+        [Call("ctc cost", keep=30, state="")],
+    ),
+    (
         "ctc completion",
         "The script that completes commands, options and their values (profiles, symbols, exchanges, rules) in bash, zsh and fish.",
         [Call("ctc completion bash", state="")],

@@ -52,6 +52,7 @@ def error(code: str, message: str = "by the fault harness", status: int = 400) -
 Forward = Callable[[bytes], Awaitable[Reply]]
 # Gets the call and what forwards a body; returns the answer, or None to cut the connection instead.
 Rule = Callable[[Call, Forward], Awaitable[Reply | None]]
+Watcher = Callable[[Call, Reply], None]
 
 
 class Broken(Exception):
@@ -59,10 +60,13 @@ class Broken(Exception):
 
 
 class AwsRelay:
-    """Listens on `port`, forwards to `upstream`. `rules` by action may be changed at any time, from any thread."""
+    """Listens on `port`, forwards to `upstream`. `rules` by action may be changed at any time, from any thread.
 
-    def __init__(self, port: int, upstream: int) -> None:
-        self.port, self.upstream = port, upstream
+    `watcher` is told of each call and its answer, in the relay's loop.
+    """
+
+    def __init__(self, port: int, upstream: int, watcher: Watcher | None = None) -> None:
+        self.port, self.upstream, self._watcher = port, upstream, watcher
         self.rules: dict[str, Rule] = {}
         self.calls = 0
         self._server: asyncio.Server | None = None
@@ -107,6 +111,8 @@ class AwsRelay:
         reply = await (rule(call, forward) if rule else forward(call.body))
         if reply is None:
             raise Broken("the answer is lost")
+        if self._watcher is not None:
+            self._watcher(call, reply)
         writer.write(reply.bytes())
         await writer.drain()
         return _header(reply.head, b"connection").lower() != b"close"

@@ -20,7 +20,7 @@ from ctc.settings import Settings
 
 MIDNIGHT = to_us(datetime(2026, 1, 6, tzinfo=UTC))
 RUN = "6f1c1f0e-0000-4000-8000-000000000001"
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.contract]
 
 
 def refused(category: str, raw: bytes, position: int = 0, arrival_us: int = MIDNIGHT) -> Refused:

@@ -20,6 +20,8 @@ from ctc.model import Alert
 from ctc.ports import AlertStore
 from ctc.settings import Settings
 
+pytestmark = pytest.mark.contract
+
 
 class Wall:
     """A wall clock that a test moves."""

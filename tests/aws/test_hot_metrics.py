@@ -14,6 +14,8 @@ from ctc.aws.metrics import DynamoMetrics
 from ctc.ports import MetricStore
 from ctc.settings import Settings
 
+pytestmark = pytest.mark.contract
+
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def store(request: pytest.FixtureRequest) -> MetricStore:

@@ -14,6 +14,8 @@ from ctc.ports import QualityStore
 from ctc.quality.counts import QualityMinute
 from ctc.settings import Settings
 
+pytestmark = pytest.mark.contract
+
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def store(request: pytest.FixtureRequest) -> QualityStore:

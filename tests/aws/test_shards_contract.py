@@ -15,6 +15,8 @@ from ctc.aws.streams import create_streams
 from ctc.errors import DataLoss, StreamError
 from ctc.settings import Settings
 
+pytestmark = pytest.mark.contract
+
 
 class InMemory:
     """The fake, with its stream's life in the suite's words."""
