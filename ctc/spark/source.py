@@ -127,7 +127,8 @@ class KinesisStreamReader(DataSourceStreamReader):
                 if not end[shard]["closed"]:
                     end[shard] = self._advance(shard, end[shard], span)
             known = set(end)
-            end = self._with_children(end, keep=True)  # of parents that this very batch drains
+            # Of parents that this very batch drains. Ids of shards only go up, so (shard, number) stays the order of a symbol's log.
+            end = self._with_children(end, keep=True)
             reached = sorted(end.keys() - known)
         self._position = end
         self._allowed = min(self._limit, 2 * self._allowed)
