@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check bench screenshots faults soak infra-setup infra-test infra-sim format lock clean clean-all
+.PHONY: help setup sim live test check bench screenshots faults soak infra-setup infra-test infra-sim package format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -56,6 +56,9 @@ infra-test: infra-setup ## Test the Terraform in infra/: format, validate, modul
 infra-sim: infra-setup ## Apply infra/ to the emulators, plan again, destroy
 	@$(BIN)/python scripts/cloud.py sim $(ARGS)
 
+package: setup ## Make what the cloud takes, in dist/ (ARGS="--only api --architecture x86_64")
+	@$(BIN)/python scripts/package.py $(ARGS)
+
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -67,6 +70,8 @@ lock: setup ## Resolve the lock files anew, after a change in pyproject.toml or 
 	$(COMPILE) bootstrap.in -o bootstrap.lock
 	$(COMPILE) node.in -o node.lock
 	$(COMPILE) infra.in -o infra.lock
+	for name in api emr producer; do $(COMPILE) packages/$$name.in -c requirements.lock -o packages/$$name.lock || exit 1; done
+	$(COMPILE) packages/build.in -o packages/build.lock
 
 clean: ## Remove sessions and caches
 	rm -rf .ctc .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
