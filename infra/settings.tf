@@ -34,6 +34,33 @@ locals {
   )
 }
 
+locals {
+  # What `ctc start`, `stop`, `status` and `ready` must be told to find it: identifiers of resources (ctc/aws/deployment.py).
+  made = {
+    alarm_prefix     = "${var.database}-"
+    api_url          = module.api.url
+    application_id   = module.emr_serverless.id
+    artifacts_bucket = module.s3_lakehouse.names.artifacts
+    cluster          = module.producer.cluster
+    dashboard_bucket = module.dashboard.bucket
+    dashboard_url    = module.dashboard.url
+    distribution     = module.dashboard.distribution
+    image            = "${module.producer.repository}:${var.image_tag}"
+    job_log_group    = module.emr_serverless.log_group
+    job_role_arn     = module.iam.arns.emr-execution-role
+    service          = module.producer.service
+  }
+}
+
+resource "aws_ssm_parameter" "made" {
+  for_each = local.made
+
+  name        = "/${local.name}/made/${each.key}"
+  description = "What was made, for the command line; no secret"
+  type        = "String"
+  value       = each.value
+}
+
 resource "aws_ssm_parameter" "settings" {
   for_each = local.settings
 

@@ -1,6 +1,7 @@
 """moto's server on 127.0.0.1, run by .tools/infra's Python: PORT. For EMR Serverless and Lake Formation, which MiniStack has not got.
 
-Two answers are mended, since the provider waits for AWS's. An EMR application of moto's is STARTED at once; AWS says CREATED first.
+Three answers are mended, since the provider and the command line wait for AWS's. An EMR application of moto's is STARTED at once; AWS
+says CREATED first. A job run of moto's has succeeded at once; AWS's runs.
 And moto takes the revocation of a grant that is not there, where AWS refuses it: by that the provider knows that it is gone.
 """
 
@@ -25,5 +26,6 @@ def remove_once(catalog: lake.PermissionCatalog, permission: lake.Permission) ->
 
 if __name__ == "__main__":
     emr.APPLICATION_STATUS = "CREATED"
+    emr.JOB_STATUS = "RUNNING"
     lake.PermissionCatalog.remove_permission = remove_once
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])
