@@ -72,3 +72,8 @@ output "made" {
   description = "Identifiers of resources, as the command line finds them in SSM."
   value       = local.made
 }
+
+output "spark_properties" {
+  description = "What a job run is given."
+  value       = local.spark_properties
+}

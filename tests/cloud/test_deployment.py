@@ -21,7 +21,7 @@ from command_line import Call, caller
 
 from ctc.aws import clients
 from ctc.aws.artifacts import Artifacts, manifest
-from ctc.aws.deployment import Deployment, Made, find
+from ctc.aws.deployment import Deployment, find
 from ctc.aws.drained import Checkpoints
 from ctc.aws.hot import create_tables
 from ctc.aws.kinesis import KinesisWriter
@@ -302,11 +302,3 @@ def test_ready_without_a_deployment_says_so(deployment: Deployment, ctc: Call) -
     answer = ctc("ready", "--name", "nowhere", "--format", "json")
     assert [(row["check"], row["ok"]) for row in json.loads(answer.out)] == [("credentials", True), ("deployment", False)]
     assert answer.code == 1
-
-
-def test_made_is_what_terraform_tells() -> None:
-    from ctc.settings import ROOT
-
-    text = (ROOT / "infra" / "settings.tf").read_text()
-    block = text[text.index("  made = {") : text.index("}\n", text.index("  made = {") + 400)]
-    assert {line.split("=")[0].strip() for line in block.splitlines()[1:] if "=" in line} == set(Made.__struct_fields__)
