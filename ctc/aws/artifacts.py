@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from ctc.aws.clients import MISSING, client, translating
 from ctc.aws.deployment import Deployment
 from ctc.aws.job_runs import CODE
-from ctc.errors import SetupError
+from ctc.errors import SetupError, StoreError
 
 MANIFEST = "manifest.json"
 FOR_JOBS = ("emr", "jobs", "jars")
@@ -87,7 +87,7 @@ class Artifacts:
         try:
             with translating(f"reading {CODE}/{MANIFEST} of {self._bucket}", self._deployment.settings):
                 body = self._s3.get_object(Bucket=self._bucket, Key=f"{CODE}/{MANIFEST}")["Body"].read()
-        except Exception as error:
+        except StoreError as error:
             if not _absent(error.__cause__):
                 raise
             raise SetupError(f"no code is in {self._bucket}: run `ctc deploy`") from error

@@ -56,7 +56,7 @@ class JobRuns:
         with self._asking("looking at the EMR application"):
             return str(self._emr.get_application(applicationId=self._application)["application"]["state"])
 
-    def list(self, *, alive: bool = False) -> list[JobRun]:
+    def listed(self, *, alive: bool = False) -> list[JobRun]:
         """Newest first; `alive` only those that run or will."""
         words = {"states": [*ALIVE, "CANCELLING"]} if alive else {}
         with self._asking("listing job runs"):

@@ -31,9 +31,8 @@ def ready(
 
     with saying("ready") as say:
         found = checks(profile, name, say)
-    rows = [(each.check, "ok" if each.ok else "MISSING", each.found, each.remedy) for each in found]
-    if format == "json":
-        rows = [(each.check, each.ok, each.found, each.remedy) for each in found]  # type: ignore[misc]
+    words = {True: "ok", False: "MISSING"} if format == "table" else {True: True, False: False}
+    rows = [(each.check, words[each.ok], each.found, each.remedy) for each in found]
     write(Check._fields, rows, format, count=len(rows), wrap="found")
     if missing := [each.check for each in found if not each.ok]:
         raise SetupError(f"{len(missing)} of {len(found)} are missing: {', '.join(missing)}")

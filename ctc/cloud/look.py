@@ -32,7 +32,7 @@ def look(parts: Parts) -> list[Row]:
 
 def _application(parts: Parts) -> Iterator[Row]:
     yield Row("application", parts.runs.application_state())
-    runs = parts.runs.list()
+    runs = parts.runs.listed()
     for run in [*(each for each in runs if each.alive), *(each for each in runs if not each.alive)][:RUNS_SHOWN]:
         detail = f"{run.id}, since {run.created_at:%Y-%m-%d %H:%M}{f': {run.details}' if run.details else ''}"
         yield Row(f"job run {run.name}", run.state, detail)

@@ -91,7 +91,7 @@ def _silent(ringing: list[str]) -> Found:
 
 
 def _spark(parts: Parts) -> Found:
-    runs = [run for run in parts.runs.list(alive=True) if run.name.startswith(parts.name)]
+    runs = [run for run in parts.runs.listed(alive=True) if run.name.startswith(parts.name)]
     return any(run.state == "RUNNING" for run in runs), ", ".join(f"{run.name} {run.state}" for run in runs) or "no job run is alive"
 
 

@@ -31,7 +31,7 @@ def start(parts: Parts, say: Say, *, apart: bool = False, wait_s: float = 600.0)
 def _start_runs(parts: Parts, scripts: dict[str, tuple[str, ...]], jars: list[str], say: Say) -> list[str]:
     """Their ids, of those that run already too: two runs on one checkpoint would undo each other's work."""
     wanted = {f"{parts.name}-{script}": script for script in scripts}
-    alive = {run.name: run for run in parts.runs.list(alive=True)}
+    alive = {run.name: run for run in parts.runs.listed(alive=True)}
     others = [f"{run.name} ({run.state})" for run in alive.values() if run.name not in wanted or not run.alive]
     if others:
         raise SessionError(f"other runs read the streams: {', '.join(others)}; run `ctc stop` first")

@@ -16,7 +16,7 @@ def stop(parts: Parts, say: Say, *, drain_s: float = 300.0, wait_s: float = 300.
     parts.tasks.set_desired(0)
     if not wait(parts, lambda: _gone(parts), wait_s):
         raise StreamError(f"the producer has not ended after {wait_s:.0f} s: see its tasks in ECS, and run `ctc stop` again")
-    alive = parts.runs.list(alive=True)
+    alive = parts.runs.listed(alive=True)
     if not alive:
         say("no job run is alive")
         return []
@@ -26,7 +26,7 @@ def stop(parts: Parts, say: Say, *, drain_s: float = 300.0, wait_s: float = 300.
         if run.alive:  # else it is being cancelled already
             say(f"cancelling {run.name} ({run.id})")
             parts.runs.cancel(run.id)
-    if not wait(parts, lambda: not parts.runs.list(alive=True), wait_s):
+    if not wait(parts, lambda: not parts.runs.listed(alive=True), wait_s):
         raise StreamError(f"job runs have not ended after {wait_s:.0f} s: look with `ctc status`, and run `ctc stop` again")
     return [parts.runs.get(run.id) for run in alive]
 
@@ -43,7 +43,7 @@ def _drain(parts: Parts, say: Say, drain_s: float) -> None:
         nonlocal last
         last = parts.behind()
         say(f"waiting until Spark has read all: {told(last)}")
-        return bool(last) and all(wait == 0 for wait in last.values())
+        return bool(last) and all(behind == 0 for behind in last.values())
 
     if not wait(parts, drained, drain_s):
         raise StreamError(
@@ -54,4 +54,4 @@ def _drain(parts: Parts, say: Say, drain_s: float) -> None:
 
 def told(behind: dict[str, float | None]) -> str:
     """How far queries are behind, for people."""
-    return ", ".join(f"{query} {'unknown' if wait is None else f'{wait:.1f} s'} behind" for query, wait in behind.items())
+    return ", ".join(f"{query} {'unknown' if each is None else f'{each:.1f} s'} behind" for query, each in behind.items())

@@ -38,7 +38,7 @@ class World:
     def application_state(self) -> str:
         return "STARTED"
 
-    def list(self, *, alive: bool = False) -> list[JobRun]:
+    def listed(self, *, alive: bool = False) -> list[JobRun]:
         self._move()
         return [run for run in self.runs.values() if not alive or run.alive or run.state == "CANCELLING"]
 
