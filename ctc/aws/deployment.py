@@ -58,7 +58,7 @@ def find(profile: str, name: str = "") -> Deployment:
 def _parameters(settings: Settings, path: str) -> dict[str, str]:
     """Values below a path, by the rest of their names."""
     ssm: Any = client("ssm", settings)
-    found = {}
+    found: dict[str, str] = {}
     with translating(f"reading the deployment's parameters {path}", settings):
         for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True):
             found |= {each["Name"].removeprefix(path): each["Value"] for each in page["Parameters"]}

@@ -12,10 +12,11 @@ import msgspec
 
 from ctc.aws.clients import client, translating
 from ctc.aws.kinesis_shards import KinesisShards
-from ctc.aws.lags import Offset, ShardLags
+from ctc.aws.lags import Offset
 from ctc.errors import ConfigError
 from ctc.settings import Settings
 
+LEAST_S = 0.001
 QUERIES = ("detect", "lake")  # those that read the stream of trades
 
 
@@ -28,7 +29,7 @@ class Checkpoints:
             raise ConfigError(f"spark.checkpoints is {settings.spark.checkpoints!r}: only those in S3 can be read from here")
         self._settings, self._bucket, self._prefix = settings, where.netloc, where.path.strip("/")
         self._s3: Any = client("s3", settings)
-        self._lags, self._shards = ShardLags(settings), KinesisShards(settings, settings.stream.trades, attempts=3)
+        self._shards = KinesisShards(settings, settings.stream.trades, attempts=3)
 
     def offset(self, query: str) -> Offset | None:
         """Behind the last batch that the query has committed; None where there is none."""
@@ -47,12 +48,18 @@ class Checkpoints:
         """
         offsets = {query: offset for query in QUERIES if (offset := self.offset(query)) is not None}
         known = {shard.id for shard in self._shards.list()}
-        waits = self._lags(offsets)
         found: dict[str, float | None] = dict.fromkeys(QUERIES)
         for query, offset in offsets.items():
             if known <= set(offset):
-                found[query] = max((each[query] for each in waits.values() if query in each), default=0.0)
+                found[query] = max((self._wait(shard, at["seq"]) for shard, at in offset.items() if not at["closed"]), default=0.0)
         return found
+
+    def _wait(self, shard: str, after: str) -> float:
+        """Seconds that the oldest record behind `after` has been there; never 0 while there is one, whatever the clocks say."""
+        page = self._shards.get(self._shards.iterator(shard, after), 1)
+        if not page.entries:
+            return page.behind_ms / 1000
+        return max(LEAST_S, (self._shards.span().now_us - page.entries[0].arrival_us) / 1e6)
 
     def _newest(self, folder: str) -> int | None:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._key(folder))

@@ -6,8 +6,9 @@ from ctc.aws.job_runs import JobRun
 from ctc.cloud.parts import Parts, Say, wait
 from ctc.errors import SessionError, SetupError, StreamError
 
-ONE = {"stream": ("--queries", "lake,detect")}
-EACH = {"lake": (), "detect": ()}
+Scripts = dict[str, tuple[str, ...]]
+ONE: Scripts = {"stream": ("--queries", "lake,detect")}
+EACH: Scripts = {"lake": (), "detect": ()}
 
 
 def start(parts: Parts, say: Say, *, apart: bool = False, wait_s: float = 600.0) -> list[JobRun]:
@@ -28,7 +29,7 @@ def start(parts: Parts, say: Say, *, apart: bool = False, wait_s: float = 600.0)
     return [parts.runs.get(run) for run in started]
 
 
-def _start_runs(parts: Parts, scripts: dict[str, tuple[str, ...]], jars: list[str], say: Say) -> list[str]:
+def _start_runs(parts: Parts, scripts: Scripts, jars: list[str], say: Say) -> list[str]:
     """Their ids, of those that run already too: two runs on one checkpoint would undo each other's work."""
     wanted = {f"{parts.name}-{script}": script for script in scripts}
     alive = {run.name: run for run in parts.runs.listed(alive=True)}

@@ -32,7 +32,7 @@ from ctc.ports import Record
 from ctc.settings import Settings
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
-ROLE = "arn:aws:iam::000000000000:role/emr-execution-role"
+ROLE = "arn:aws:iam::123456789012:role/emr-execution-role"  # of moto's account: it lets no other's pass
 PAGE = b'<html><meta name="ctc-api" content="" /></html>'
 
 
