@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check contract bench screenshots faults soak infra-setup infra-test infra-sim cloud-plan cloud-apply format lock clean clean-all
+.PHONY: help setup sim live test check contract bench screenshots faults soak infra-setup infra-test infra-sim cloud-plan cloud-apply package format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -68,6 +68,9 @@ cloud-plan: ## Plan infra/ for AWS into infra/cloud.plan; BACKEND=s3 keeps the s
 cloud-apply: ## Apply infra/cloud.plan, exactly as it was planned
 	$(TERRAFORM) apply -input=false cloud.plan
 
+package: setup ## Make what the cloud takes, in dist/ (ARGS="--only api --architecture x86_64")
+	@$(BIN)/python scripts/package.py $(ARGS)
+
 format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -79,6 +82,8 @@ lock: setup ## Resolve the lock files anew, after a change in pyproject.toml or 
 	$(COMPILE) bootstrap.in -o bootstrap.lock
 	$(COMPILE) node.in -o node.lock
 	$(COMPILE) infra.in -o infra.lock
+	for name in api emr producer; do $(COMPILE) packages/$$name.in -c requirements.lock -o packages/$$name.lock || exit 1; done
+	$(COMPILE) packages/build.in -o packages/build.lock
 
 clean: ## Remove sessions and caches
 	rm -rf .ctc .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -205,6 +205,17 @@ def load_state(state: Path) -> Settings:
         raise ConfigError(f"{path} is damaged ({error}): start a new session, or name another folder with --state") from error
 
 
+def settings_of(state: Path) -> Settings:
+    """Those of the session in `state`; where there is none, of the profile that CTC_PROFILE names (a container, a job run)."""
+    name = os.environ.get("CTC_PROFILE")
+    return load_profile(name) if name and not (state / "settings.json").is_file() else load_state(state)
+
+
+def as_environment(told: Mapping[str, str], profile: str) -> dict[str, str]:
+    """Settings by dotted key as the environment of a process that starts from `profile`."""
+    return {"CTC_PROFILE": profile, **{f"CTC_{key.upper().replace('.', '__')}": value for key, value in sorted(told.items())}}
+
+
 def save_state(settings: Settings, state: Path) -> None:
     """Write what `load_state` reads."""
     state.mkdir(parents=True, exist_ok=True)

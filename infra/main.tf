@@ -135,7 +135,9 @@ module "stepfunctions" {
   max_concurrency    = var.reserve_concurrency ? 2 : -1
   application_id     = module.emr_serverless.id
   job_role_arn       = module.iam.arns.emr-execution-role
-  entry_point        = "s3://${module.s3_lakehouse.names.artifacts}/${var.batch.entry_point}"
+  job_log_group      = module.emr_serverless.log_group
+  entry_point        = "${local.code}/${var.batch.entry_point}"
+  spark_properties   = local.spark_properties
   topic_arn          = module.monitoring.topics.alarms
   role_arn           = module.iam.arns.batch-machine-role
   function_role_arn  = module.iam.arns.batch-tasks-role

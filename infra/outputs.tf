@@ -62,3 +62,18 @@ output "environment" {
   description = "What each function's environment begins with: the settings as the code reads them."
   value       = local.environment
 }
+
+output "streaming" {
+  description = "Whether what costs by the hour is there."
+  value       = var.streaming
+}
+
+output "made" {
+  description = "Identifiers of resources, as the command line finds them in SSM."
+  value       = local.made
+}
+
+output "spark_properties" {
+  description = "What a job run is given."
+  value       = local.spark_properties
+}

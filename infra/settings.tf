@@ -34,6 +34,55 @@ locals {
   )
 }
 
+# What a job run is given, whoever starts it: the same as ctc/aws/job_runs.py asks for (a test compares them).
+locals {
+  code   = "s3://${local.buckets.artifacts}/code"
+  python = "./environment/bin/python"
+  jars   = ["org.apache.iceberg_iceberg-aws-bundle-1.11.0.jar", "org.apache.iceberg_iceberg-spark-runtime-4.1_2.13-1.11.0.jar"]
+
+  job_environment = merge(local.environment, { CTC_STATE = "/tmp/ctc", PYSPARK_PYTHON = local.python })
+
+  spark_properties = merge(
+    {
+      "spark.archives"                                       = "${local.code}/environment.tar.gz#environment"
+      "spark.jars"                                           = join(",", [for name in local.jars : "${local.code}/jars/${name}"])
+      "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON" = local.python
+      "spark.executor.instances"                             = "1"
+      "spark.dynamicAllocation.maxExecutors"                 = "3"
+    },
+    { for name, value in local.job_environment : "spark.emr-serverless.driverEnv.${name}" => value },
+    { for name, value in local.job_environment : "spark.executorEnv.${name}" => value },
+    { for pair in setproduct(["driver", "executor"], [["cores", "2"], ["memory", "3g"], ["memoryOverhead", "1g"]]) : "spark.${pair[0]}.${pair[1][0]}" => pair[1][1] },
+  )
+}
+
+locals {
+  # What `ctc start`, `stop`, `status` and `ready` must be told to find it: identifiers of resources (ctc/aws/deployment.py).
+  made = {
+    alarm_prefix     = "${var.database}-"
+    api_url          = module.api.url
+    application_id   = module.emr_serverless.id
+    artifacts_bucket = module.s3_lakehouse.names.artifacts
+    cluster          = module.producer.cluster
+    dashboard_bucket = module.dashboard.bucket
+    dashboard_url    = module.dashboard.url
+    distribution     = module.dashboard.distribution
+    image            = "${module.producer.repository}:${var.image_tag}"
+    job_log_group    = module.emr_serverless.log_group
+    job_role_arn     = module.iam.arns.emr-execution-role
+    service          = module.producer.service
+  }
+}
+
+resource "aws_ssm_parameter" "made" {
+  for_each = local.made
+
+  name        = "/${local.name}/made/${each.key}"
+  description = "What was made, for the command line; no secret"
+  type        = "String"
+  value       = each.value
+}
+
 resource "aws_ssm_parameter" "settings" {
   for_each = local.settings
 

@@ -15,7 +15,7 @@ from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, CtcError
-from ctc.settings import load_state, session_state
+from ctc.settings import session_state, settings_of
 from ctc.spark.app import QueryPlan, StreamingApp
 from ctc.spark.plans import dead_letters_plan, detect_plan, lake_plan
 from ctc.spark.session import build_session
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -> None:
     state = session_state()
-    settings = load_state(state)
+    settings = settings_of(state)
     spark = build_session(settings, "ctc-" + "-".join(sorted(queries)), state)
     app = StreamingApp(spark, settings, state)
     plans: list[QueryPlan] = []

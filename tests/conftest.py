@@ -13,6 +13,15 @@ from ctc.processes import free_port
 from ctc.settings import ROOT, Settings, load_profile, machine
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked slow, unless `-m` speaks of it."""
+    if "slow" in (config.option.markexpr or ""):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run it with -m slow"))
+
+
 @pytest.fixture(scope="session")
 def emulator_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of the emulator that this run shares: `CTC_TEST_ENDPOINT` when set, else one started for the run."""

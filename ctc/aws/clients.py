@@ -24,8 +24,6 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from localstack_client.config import parse_localstack_host  # type: ignore[import-untyped]
-from localstack_client.session import Session as LocalSession  # type: ignore[import-untyped]
 
 from ctc.errors import ConfigError, CtcError, SetupError, StoreError, StreamError, Throttled
 from ctc.settings import Settings
@@ -64,6 +62,8 @@ def endpoint(service: str, settings: Settings) -> str | None:
     parts = urlsplit(given)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ConfigError(f"aws.endpoint is {given!r}, needed for {service}: write it as http://HOST:PORT, or leave it empty for AWS")
+    from localstack_client.config import parse_localstack_host  # type: ignore[import-untyped]  # here: what goes to AWS is packed without
+
     try:
         host, port = parse_localstack_host(parts.netloc)
     except RuntimeError as error:
@@ -75,6 +75,8 @@ def credentials(settings: Settings) -> dict[str, str]:
     """Key and secret for the emulator (dummies), as boto3's keywords; empty for AWS, whose credential chain applies."""
     if not settings.aws.endpoint:
         return {}
+    from localstack_client.session import Session as LocalSession  # type: ignore[import-untyped]
+
     dummy = LocalSession(region_name=settings.aws.region).get_credentials()
     return {"aws_access_key_id": dummy.access_key, "aws_secret_access_key": dummy.secret_key}
 

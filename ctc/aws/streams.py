@@ -18,3 +18,14 @@ def create_streams(settings: Settings) -> None:
             with suppress(kinesis.exceptions.ResourceInUseException):  # a session that is resumed; it may still be in the making
                 kinesis.create_stream(StreamName=name, **mode)
             kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+def stream_states(settings: Settings) -> dict[str, str]:
+    """ACTIVE, CREATING, ... by stream; "absent" where there is none."""
+    kinesis: Any = client("kinesis", settings)
+    found = {}
+    for name in (settings.stream.trades, settings.stream.dead_letters):
+        found[name] = "absent"
+        with translating(f"looking at the Kinesis stream {name}", settings), suppress(kinesis.exceptions.ResourceNotFoundException):
+            found[name] = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
+    return found

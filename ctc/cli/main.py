@@ -16,12 +16,16 @@ import typer
 from ctc.cli.alerts import alerts
 from ctc.cli.completion import completion
 from ctc.cli.cost import cost
+from ctc.cli.deploy import deploy
 from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
-from ctc.cli.options import Format, State
+from ctc.cli.options import DeploymentName, Format, State, complete_profile
+from ctc.cli.ready import ready
 from ctc.cli.record import record
+from ctc.cli.start import start
+from ctc.cli.stop import stop
 from ctc.cli.tail import tail
 from ctc.errors import CtcError
 from ctc.session import reachable
@@ -43,7 +47,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, tail, query, gaps, status, record, normalize, cost):
+    for command in (live, alerts, tail, query, gaps, status, record, normalize, cost, deploy, start, stop, ready):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
     app.command()(completion)
@@ -78,13 +82,23 @@ def query(
 def status(
     format: Annotated[Format, typer.Option(help="json and csv have every digit.")] = "table",
     state: State = DEFAULT_STATE,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", autocompletion=complete_profile, help="A deployment on AWS, not a session.")
+    ] = "",
+    name: DeploymentName = "",
 ) -> None:
-    """How the session's processes are, or how they last were.
+    """How the session's processes are, or how they last were; with --profile, how a deployment is.
 
     \b
     ctc status
     ctc status --state /tmp/second --format json
+    ctc status --profile cloud
     """
+    if profile:
+        from ctc.cli.cloud import show_deployment
+
+        show_deployment(profile, name, format)
+        return
     from ctc.cli.status import show_status
 
     show_status(state, format)

@@ -69,3 +69,7 @@ Producers = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the last session in the folder stopped.")]
 FreePorts = Annotated[bool, typer.Option("--free-ports", help="Take any free ports instead of the profile's.")]
+CloudProfile = Annotated[str, typer.Option("--profile", metavar="NAME", autocompletion=complete_profile, help="Whose deployment.")]
+DeploymentName = Annotated[
+    str, typer.Option("--name", metavar="NAME", show_default="ctc-PROFILE", help="The deployment, as Terraform named it.")
+]

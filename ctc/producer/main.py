@@ -33,7 +33,7 @@ from ctc.producer.replay import ReplayFeed
 from ctc.producer.resume import ResumeFile, ResumePoint
 from ctc.producer.spool import Spool
 from ctc.producer.tape import Tape
-from ctc.settings import Settings, load_state, session_state
+from ctc.settings import Settings, session_state, settings_of
 from ctc.wiring import stream_writers
 
 SERVICE = "producer"
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     state = session_state()
     try:
-        settings = load_state(state)
+        settings = settings_of(state)
         if options.name:
             settings = msgspec.structs.replace(settings, producer=msgspec.structs.replace(settings.producer, name=options.name))
         asyncio.run(produce(settings, state, options))

@@ -36,6 +36,8 @@ variables {
   application_id     = "00app"
   job_role_arn       = "arn:aws:iam::000000000000:role/job"
   entry_point        = "s3://b-artifacts/jobs/batch.py"
+  job_log_group      = "/aws/emr-serverless/ctc-test"
+  spark_properties   = { "spark.archives" = "s3://b-artifacts/code/environment.tar.gz#environment" }
   topic_arn          = "arn:aws:sns:us-east-1:000000000000:alarms"
   role_arn           = "arn:aws:iam::000000000000:role/machine"
   function_role_arn  = "arn:aws:iam::000000000000:role/tasks"
@@ -65,6 +67,11 @@ run "with_emr_serverless" {
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.WaitForJob.Seconds == 60 && aws_scheduler_schedule.daily.schedule_expression == "cron(0 2 * * ? *)"
     error_message = "A look every 60 s, a run at 02:00 UTC."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this.definition).States.SubmitSparkJob.Parameters.ConfigurationOverrides.ApplicationConfiguration[0].Properties == var.spark_properties
+    error_message = "The job is given its code."
   }
 
   assert {
@@ -100,11 +107,12 @@ run "refused" {
   }
 
   variables {
-    functions   = { SubmitSparkJob = "a.b" }
-    poll_s      = 1
-    schedule    = "at two"
-    entry_point = "/jobs/batch.py"
+    functions        = { SubmitSparkJob = "a.b" }
+    poll_s           = 1
+    schedule         = "at two"
+    entry_point      = "/jobs/batch.py"
+    spark_properties = {}
   }
 
-  expect_failures = [var.functions, var.poll_s, var.schedule, var.entry_point]
+  expect_failures = [var.functions, var.poll_s, var.schedule, var.entry_point, var.spark_properties]
 }

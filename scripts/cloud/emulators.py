@@ -23,20 +23,28 @@ ON_MOTO = ("EMR_SERVERLESS", "LAKEFORMATION")
 @contextmanager
 def running(state: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
     """The sim profile's settings for the emulator, and the environment that leads Terraform to both."""
-    port, moto_port = free_port(), free_port()
+    port = free_port()
     settings = load_profile("sim", {"aws.endpoint": f"http://{HOST}:{port}", "aws.emulator_port": port})
     emulator = MiniStack(settings, state)
     state.mkdir(parents=True, exist_ok=True)
-    moto = spawn("moto", [str(MOTO), str(moto_port)], state, python=PYTHON)
-    try:
+    with moto(state) as moto_port:
         emulator.start()
         try:
-            _await(moto_port)
             yield settings, environment(settings, moto_port)
         finally:
             emulator.stop()
+
+
+@contextmanager
+def moto(state: Path) -> Iterator[int]:
+    """moto's server, its log in `state`; its port."""
+    port = free_port()
+    server = spawn("moto", [str(MOTO), str(port)], state, python=PYTHON)
+    try:
+        _await(port)
+        yield port
     finally:
-        moto.stop()
+        server.stop()
 
 
 def environment(settings: Settings, moto_port: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ The second plan must change nothing but what infra/sim/gaps.json names: exactly 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -13,7 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from package import package
+
 from cloud import terraform
+from cloud.api import measure
 from cloud.batch import run_both
 from cloud.emulators import running
 from cloud.terraform import Terraform, packages
@@ -38,6 +42,8 @@ def simulate() -> int:
         with running(work / "emulators") as (settings, environment):
             root = Terraform(work, environment)
             packages(root.root)
+            package(work / "dist", "here", ["wheel", "api"])
+            shutil.copyfile(work / "dist" / "api.zip", root.root / "sim" / "api.zip")
             root.init()
             try:
                 timed("applied", lambda: root.apply(SIM))
@@ -93,6 +99,7 @@ def _use(settings: Settings, outputs: dict[str, Any]) -> None:
     own = load_profile(SIM, {**told, "aws.endpoint": settings.aws.endpoint, "aws.emulator_port": settings.aws.emulator_port})
     create_streams(own)  # both leave alone what is there; tables with other keys they refuse
     create_tables(own)
+    say(f"the API through API Gateway and Lambda, its package unpacked by the emulator: {measure(own, outputs['api_id']).told()}")
     good, bad = run_both(own, outputs["state_machine_arn"], outputs["alarm_topic_arn"])
     say(f"the state machine: {' > '.join(good)}; and with a failed job: {' > '.join(bad)}, and people were told")
 

@@ -12,7 +12,25 @@ from ctc.cli.main import command_line
 from ctc.settings import ROOT, machine
 
 KEPT = Path(__file__).parent / "help"
-COMMANDS = ("score", "sim", "live", "alerts", "tail", "query", "gaps", "status", "record", "normalize", "cost", "completion", "dlq")
+COMMANDS = (
+    "score",
+    "sim",
+    "live",
+    "alerts",
+    "tail",
+    "query",
+    "gaps",
+    "status",
+    "record",
+    "normalize",
+    "cost",
+    "deploy",
+    "start",
+    "stop",
+    "ready",
+    "completion",
+    "dlq",
+)
 PARTS = ("dlq ls", "dlq show", "dlq replay")  # commands of a command
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # GitHub's runners have Typer colour everything
 

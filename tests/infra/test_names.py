@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packing.pieces import Pieces
 
 from ctc.aws.cloudwatch import request
+from ctc.aws.deployment import Deployment, Made
 from ctc.aws.hot import TTL, definitions
+from ctc.aws.job_runs import spark_properties
 from ctc.quality.alarms import ALARMS
 from ctc.quality.letters import RETENTION_DAYS
 from ctc.schema import RAW_TRADES, TABLES
 from ctc.settings import ROOT, Settings, load_profile
+from ctc.spark.session import JARS
 
 INFRA = ROOT / "infra"
 HERE = {"aws.account": "000000000000"}
@@ -95,6 +99,16 @@ def test_handlers_that_functions_name_are_there() -> None:
         assert callable(getattr(importlib.import_module(module), function))
 
 
+def test_jars_that_jobs_are_given_are_those_that_are_packed() -> None:
+    (listed,) = re.findall(r"^  jars +=\s+(\[.*\])$", (INFRA / "settings.tf").read_text(), re.MULTILINE)
+    assert json.loads(listed) == sorted(jar.name for jar in JARS)
+
+
+def test_functions_package_is_the_one_that_is_made() -> None:
+    assert assigned(INFRA / "environments" / "cloud.tfvars")["api_package"] == "../dist/api.zip"
+    assert "api" in Pieces(ROOT / "dist", "here").make
+
+
 def test_stand_ins_that_the_sim_environment_names_are_there() -> None:
     named = set(re.findall(r'"tasks\.(\w+)"', (INFRA / "environments" / "sim.tfvars").read_text()))
     assert named
@@ -123,6 +137,18 @@ class TestPlan:
         given = re.findall(r"^ +environment += (.*)$", (INFRA / "main.tf").read_text(), re.MULTILINE)
         assert given
         assert all(re.match(r"(merge\()?local\.environment\b", each) for each in given)
+
+    def test_job_runs_of_the_batch_are_given_what_those_of_the_command_line_are(self, plan: Plan) -> None:
+        outputs = {name: each.get("value") for name, each in plan["planned_values"]["outputs"].items()}
+        told = outputs["settings"]
+        made = Made(**{**dict.fromkeys(Made.__struct_fields__, ""), "artifacts_bucket": outputs["artifacts_bucket"]})
+        jars = [f"s3://{made.artifacts_bucket}/code/jars/{jar.name}" for jar in sorted(JARS)]
+        deployment = Deployment("ctc-cloud", "cloud", load_profile("cloud", told), told, made)
+        assert outputs["spark_properties"] == spark_properties(deployment, jars)
+
+    def test_command_line_is_told_what_it_asks_for(self, plan: Plan) -> None:
+        told = {each["name"] for each in of_type(plan, "aws_ssm_parameter")}
+        assert {f"/ctc-cloud/made/{name}" for name in Made.__struct_fields__} == {name for name in told if "/made/" in name}
 
     def test_streams_are_the_profiles(self, plan: Plan) -> None:
         stream = load_profile("cloud").stream

@@ -54,12 +54,14 @@ resource "aws_sfn_state_machine" "this" {
   role_arn = var.role_arn
 
   definition = templatefile("${path.module}/batch.asl.json", {
-    tasks          = local.tasks
-    application_id = var.application_id
-    job_role_arn   = var.job_role_arn
-    entry_point    = var.entry_point
-    topic_arn      = var.topic_arn
-    poll_s         = var.poll_s
+    tasks            = local.tasks
+    application_id   = var.application_id
+    job_role_arn     = var.job_role_arn
+    job_log_group    = var.job_log_group
+    entry_point      = var.entry_point
+    spark_properties = jsonencode(var.spark_properties)
+    topic_arn        = var.topic_arn
+    poll_s           = var.poll_s
   })
 
   logging_configuration {

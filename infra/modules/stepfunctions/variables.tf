@@ -94,6 +94,21 @@ variable "entry_point" {
   }
 }
 
+variable "spark_properties" {
+  description = "Spark's configuration of the job: its code, its Python, its settings."
+  type        = map(string)
+
+  validation {
+    condition     = contains(keys(var.spark_properties), "spark.archives")
+    error_message = "spark_properties must have spark.archives, where the job's code is."
+  }
+}
+
+variable "job_log_group" {
+  description = "Where the job logs."
+  type        = string
+}
+
 variable "topic_arn" {
   description = "Who is told when a step fails."
   type        = string

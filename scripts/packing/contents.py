@@ -1,0 +1,51 @@
+"""What goes into each package: installed wheels without what an installer adds or nobody runs, and the project's code from its wheel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+from packing.archives import Entry, files_below
+
+CODE = ("ctc/", "profiles/")
+# Made by the installer, naming this machine or the moment; bytecode, which names no source that is there; and tests, headers and
+# type stubs, a third of pandas and pyarrow.
+LEFT_OUT = re.compile(
+    r"""(^|/)__pycache__/ | \.py[co]$ | \.pyi$ | ^bin/ | ^\.lock$ | ^share/
+    | \.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json|uv_build\.json)$
+    | ^(numpy|pandas|pyarrow)/(.*/)?(tests?|include|_examples)/ | ^pyarrow/.*\.(pxd|pyx|pxi|h|cc)$ | ^(numpy|grpc)/.*\.(h|a|pxd)$""",
+    re.VERBOSE,
+)
+
+
+def installed(folder: Path, services: Sequence[str] = ()) -> list[Entry]:
+    """The files of installed packages; of botocore's models only those of `services`, where they are named."""
+    found = [entry for entry in files_below(folder) if not LEFT_OUT.search(entry.name)]
+    return [entry for entry in found if not services or _model(entry.name) in (None, *services)]
+
+
+def _model(name: str) -> str | None:
+    """The service whose description a file of botocore or boto3 is, None for any other file."""
+    known = re.match(r"(?:botocore|boto3)/data/([^/]+)/.", name)
+    return known[1] if known else None
+
+
+def code(wheel: Path, folders: Iterable[str] = CODE) -> list[Entry]:
+    """The project's files below these folders, as its wheel has them."""
+    with ZipFile(wheel) as archive:
+        wanted = [name for name in archive.namelist() if name.startswith(tuple(folders)) and not name.endswith("/")]
+        return [Entry(name, data=archive.read(name)) for name in wanted]
+
+
+def environment(site: Iterable[Entry], python: str, interpreter: str) -> list[Entry]:
+    """A virtual environment as Spark unpacks it: links to the machine's Python, and the packages where that looks for them."""
+    settings = f"home = {Path(interpreter).parent}\ninclude-system-site-packages = false\nversion = {python}\n"
+    inside = f"lib/python{python}/site-packages/"
+    return [
+        Entry("bin/python", link=interpreter),
+        Entry("bin/python3", link="python"),
+        Entry("pyvenv.cfg", data=settings.encode()),
+        *(entry._replace(name=inside + entry.name) for entry in site),
+    ]

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Start streaming on AWS: `ctc start`, whose options it takes (--help tells them).
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+if [ ! -x "$here/.venv/bin/ctc" ]; then
+	echo "start.sh: ctc is not installed: run \`make setup\` in $here" >&2
+	exit 1
+fi
+exec "$here/.venv/bin/ctc" start "$@"
