@@ -16,7 +16,7 @@ import typer
 from ctc.cli.main import command_line
 from ctc.settings import ROOT
 
-MADE = (".ctc/", ".venv/", ".tools/")  # by the project itself, where it has run
+MADE = ("dist/", ".ctc/", ".venv/", ".tools/")  # by the project itself, where it has run
 PAGES = [
     page
     for folder in (".", "docs/**", "agents/**", "dashboard/web", "infra/**", "tests/**")
@@ -99,7 +99,7 @@ def options() -> dict[str, set[str]]:
     left = [("", typer.main.get_command(command_line()))]
     while left:
         name, command = left.pop()
-        found[name] = {"--help", "-h", *(word for each in command.params for word in each.opts)}
+        found[name] = {"--help", "-h", *(word for each in command.params for word in (*each.opts, *each.secondary_opts))}
         left += [(f"{name} {word}".strip(), part) for word, part in getattr(command, "commands", {}).items()]
     return found
 
