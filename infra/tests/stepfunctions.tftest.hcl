@@ -70,7 +70,7 @@ run "with_emr_serverless" {
   }
 
   assert {
-    condition     = jsondecode(aws_sfn_state_machine.this.definition).States.SubmitSparkJob.Parameters.ConfigurationOverrides.ApplicationConfiguration[0].Properties == var.spark_properties
+    condition     = jsonencode(jsondecode(aws_sfn_state_machine.this.definition).States.SubmitSparkJob.Parameters.ConfigurationOverrides.ApplicationConfiguration[0].Properties) == jsonencode(var.spark_properties)
     error_message = "The job is given its code."
   }
 

@@ -141,7 +141,8 @@ class TestPlan:
     def test_job_runs_of_the_batch_are_given_what_those_of_the_command_line_are(self, plan: Plan) -> None:
         outputs = {name: each.get("value") for name, each in plan["planned_values"]["outputs"].items()}
         told = outputs["settings"]
-        made = Made(**{**dict.fromkeys(Made.__struct_fields__, ""), "artifacts_bucket": outputs["artifacts_bucket"]})
+        bucket = after(plan, 'module.s3_lakehouse.aws_s3_bucket.this["artifacts"]')["bucket"]
+        made = Made(**{**dict.fromkeys(Made.__struct_fields__, ""), "artifacts_bucket": bucket})
         jars = [f"s3://{made.artifacts_bucket}/code/jars/{jar.name}" for jar in sorted(JARS)]
         deployment = Deployment("ctc-cloud", "cloud", load_profile("cloud", told), told, made)
         assert outputs["spark_properties"] == spark_properties(deployment, jars)
