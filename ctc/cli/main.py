@@ -17,6 +17,7 @@ from ctc.cli.alerts import alerts
 from ctc.cli.completion import completion
 from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
+from ctc.cli.jobs import jobs
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import Format, State
@@ -45,6 +46,7 @@ def command_line() -> typer.Typer:
     for command in (live, alerts, tail, query, gaps, status, record, normalize):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
+    app.add_typer(jobs, name="jobs")
     app.command()(completion)
     return app
 

@@ -1,0 +1,169 @@
+"""`ctc jobs ls | run NAME`: the batch jobs. Each is one command here, and one file in `jobs/` for a cluster to start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from ctc.cli.options import Format, State, complete_profile
+from ctc.cli.output import write
+from ctc.cli.steps import steps
+from ctc.errors import ConfigError, CtcError
+from ctc.settings import DEFAULT_STATE, with_values
+
+DETECTORS = ("volume", "whales", "spread")
+RULES = ("volume", "whales", "spread", "folds")
+
+jobs = typer.Typer(
+    no_args_is_help=True,
+    help="Batch jobs over the lake: reprocess, maintain, evolve, history and the daily checks.\n\n"
+    "[bold]ctc jobs ls[/bold] lists them, [bold]ctc jobs run NAME --help[/bold] explains one. "
+    "A job that is interrupted leaves the lake as it was before, or as it is after; run it again.",
+)
+run = typer.Typer(no_args_is_help=True, help="Run one job to its end. The session of --state may run meanwhile, or have ended.")
+jobs.add_typer(run, name="run")
+
+
+def moment(text: str) -> datetime:
+    """A time of an option; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time; write it as 2026-11-23T12:00:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def names(known: Sequence[str], given: str | None) -> tuple[str, ...]:
+    """The names of a list with commas, all known; without a list all of them."""
+    listed = tuple(name for name in (given or ",".join(known)).split(",") if name)
+    if unknown := [name for name in listed if name not in known]:
+        raise ConfigError(f"unknown: {', '.join(unknown)}; choose among {', '.join(known)}")
+    return listed
+
+
+def values(given: list[str] | None) -> dict[str, str]:
+    """KEY=VALUE options."""
+    found = {}
+    for each in given or []:
+        key, equals, value = each.partition("=")
+        if not equals:
+            raise ConfigError(f"{each!r} sets nothing: write it as KEY=VALUE, as in whales.threshold=250000")
+        found[key.strip()] = value.strip()
+    return found
+
+
+ProfileInstead = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", autocompletion=complete_profile, help="Of a profile instead of a session: for a cluster."),
+]
+Since = Annotated[datetime | None, typer.Option(parser=moment, metavar="T", help="From this time on.")]
+Until = Annotated[datetime | None, typer.Option(parser=moment, metavar="T", help="Before this time.")]
+Symbols = Annotated[str | None, typer.Option(metavar="LIST", help="Only these symbols, as in BTC-USDT,ETH-USDT.")]
+
+
+@jobs.command()
+def ls(format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table") -> None:
+    """List the jobs.
+
+    \b
+    ctc jobs ls
+    ctc jobs ls --format json
+    """
+    rows = [(command.name or "", _summary(command.callback.__doc__)) for command in run.registered_commands if command.callback is not None]
+    write(("job", "what it does"), rows, format, count=len(rows))
+
+
+def _summary(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0]
+
+
+@run.command("reprocess")
+def reprocess(
+    since: Since = None,
+    until: Until = None,
+    symbols: Symbols = None,
+    snapshot: Annotated[int | None, typer.Option(metavar="ID", help="raw_trades as of this snapshot.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="T", help="raw_trades as of this moment of the wall clock.")
+    ] = None,
+    order: Annotated[Literal["log", "event-time"], typer.Option(help="event-time counts late trades, back-fills and history.")] = "log",
+    detectors: Annotated[str | None, typer.Option(metavar="LIST", help="Only these of volume, whales, spread.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another threshold; may be given again.")] = None,
+    differences: Annotated[bool, typer.Option("--differences", help="Every alert that differs, instead of their number.")] = False,
+    swap: Annotated[bool, typer.Option("--swap", help="Then put the result in the place of the stream's alerts.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Compute nothing: take back the last swap.")] = False,
+    unexplained: Annotated[bool, typer.Option("--unexplained", help="Swap also where a difference has no known reason.")] = False,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Alerts anew from raw_trades into anomalies_reprocessed, compared with anomalies, and swapped with them if asked.
+
+    In log order with the session's thresholds that gives exactly the session's alerts.
+
+    \b
+    ctc jobs run reprocess
+    ctc jobs run reprocess --set whales.threshold=250000 --detectors whales
+    ctc jobs run reprocess --since 2026-11-23 --until 2026-11-24 --order event-time
+    ctc jobs run reprocess --snapshot 123456789 --differences --format json
+    ctc jobs run reprocess --swap
+    ctc jobs run reprocess --undo
+    """
+    if snapshot is not None and as_of is not None:
+        raise ConfigError("--snapshot and --as-of name two states of the table: give one of them")
+    chosen, changes = frozenset(names(DETECTORS, detectors)), values(set_)
+    from ctc.schema import RAW_TRADES
+    from ctc.spark.batch import Span
+    from ctc.spark.job import engine, stores
+    from ctc.spark.reprocess import reprocess as compute
+    from ctc.spark.swap import Swapped
+    from ctc.spark.swap import swap as put_in
+    from ctc.spark.swap import undo as take_back
+
+    with stores(state, profile) as settings, steps("reprocess") as say:
+        rules = with_values(settings, changes, RULES)
+        versions = {} if snapshot is None else {RAW_TRADES.name: snapshot}
+        listed = names(settings.session.symbols, symbols) if symbols else ()
+        span = Span(symbols=listed, since=since, until=until, as_of=as_of, order=order, versions=versions)
+        say("starting Spark")
+        with engine("reprocess", settings, state) as spark:
+            if undo:
+                _show_swap(take_back(spark, settings, say), format)
+                return
+            done = compute(spark, settings, rules, span, chosen, say)
+            swapped: Swapped | None = put_in(spark, settings, say, unexplained=unexplained) if swap else None
+    if swapped is not None:
+        _show_swap(swapped, format)
+    elif differences:
+        found = done.comparison.differences
+        columns = found[0].__struct_fields__ if found else ("verdict", "reason", "alert_id")
+        write(
+            columns,
+            [tuple(", ".join(v) if isinstance(v := getattr(each, name), tuple) else v for name in columns) for each in found],
+            format,
+            count=len(found),
+        )
+    else:
+        rows = done.comparison.summary()
+        write(("verdict", "reason", "rule", "alerts"), rows, format, count=len(rows))
+
+
+def _show_swap(swapped: object, format: Format) -> None:
+    columns = swapped.__struct_fields__  # type: ignore[attr-defined]
+    write(columns, [tuple(getattr(swapped, name) for name in columns)], format, count=1)
+
+
+def start(name: str, words: Sequence[str]) -> int:
+    """Run one job as `python -m jobs.NAME` does; the exit code of `ctc jobs run NAME`."""
+    try:
+        run(args=[name, *words], prog_name="ctc jobs run", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except CtcError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.exit_code
+    return 0
