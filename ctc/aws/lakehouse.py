@@ -18,6 +18,7 @@ from pyiceberg.table.snapshots import Snapshot, SnapshotLogEntry
 from ctc.arrow import arrow_schema
 from ctc.aws import clients
 from ctc.aws.columns import iceberg_schema, partition_spec
+from ctc.aws.evolved import filled
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_quality, rows_of_spreads
 from ctc.errors import LakeError
 from ctc.schema import TABLES
@@ -140,8 +141,10 @@ class TableAppender:
     def _commit(self, name: str, rows: pa.Table, query: str, run: str, batch_id: int) -> None:
         for _ in range(_COMMIT_TRIES):
             try:
-                self._table(name).append(
-                    rows, snapshot_properties={QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)}
+                table = self._table(name)
+                table.append(
+                    filled(rows, table.schema(), table.properties),
+                    snapshot_properties={QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)},
                 )
                 return
             except (CommitFailedException, ValidationException) as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import typer
 
-from ctc.cli.options import Format, State, complete_profile
+from ctc.cli.options import Format, State, complete_profile, known_symbol
 from ctc.cli.output import write
 from ctc.cli.steps import steps
 from ctc.errors import ConfigError, CtcError
@@ -155,6 +155,68 @@ def reprocess(
 def _show_swap(swapped: object, format: Format) -> None:
     columns = swapped.__struct_fields__  # type: ignore[attr-defined]
     write(columns, [tuple(getattr(swapped, name) for name in columns)], format, count=1)
+
+
+@run.command("maintain")
+def maintain(
+    tables: Annotated[str | None, typer.Option(metavar="LIST", help="Only these tables, as in raw_trades,anomalies.")] = None,
+    keep_hours: Annotated[int, typer.Option(min=0, metavar="N", help="Snapshots younger than this stay, for time travel.")] = 168,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Compact files and manifests, expire old snapshots, remove files that nobody refers to; before and after.
+
+    What the streaming queries remember in their snapshots stays. Files are removed a day after nobody refers to them.
+
+    \b
+    ctc jobs run maintain
+    ctc jobs run maintain --tables raw_trades --keep-hours 24 --format json
+    """
+    from ctc.schema import TABLES
+    from ctc.spark.job import engine, stores
+    from ctc.spark.maintain import COLUMNS
+    from ctc.spark.maintain import maintain as tidy
+
+    chosen = names(tuple(TABLES), tables)
+    with stores(state, profile) as settings, steps("maintain") as say:
+        say("starting Spark")
+        with engine("maintain", settings, state) as spark:
+            done = [each.row() for each in tidy(spark, settings, chosen, timedelta(hours=keep_hours), say)]
+    write(COLUMNS, done, format, count=len(done))
+
+
+@run.command("evolve")
+def evolve(
+    table: Annotated[str, typer.Option(metavar="NAME", help="volume_aggregates or spreads.")] = "volume_aggregates",
+    column: Annotated[str, typer.Option(metavar="NAME", help="The new column.")] = "market_cap_rank",
+    type: Annotated[Literal["int", "bigint", "string"], typer.Option(help="Its type.")] = "int",
+    by_symbol: Annotated[
+        list[str] | None, typer.Option("--by-symbol", metavar="SYMBOL=VALUE", help="What new rows of a symbol hold; may be given again.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Add a column without rewriting a file, and prove it: old rows read NULL, new ones are filled, old snapshots read.
+
+    A session that runs goes on, and fills the column from its next commit on. Run again, it changes the values.
+
+    \b
+    ctc jobs run evolve --by-symbol BTC-USDT=1 --by-symbol ETH-USDT=2
+    ctc jobs run evolve --table spreads --column desk --type string --by-symbol BTC-USDT=majors
+    """
+    given = values(by_symbol)
+    from ctc.spark.evolve import evolve as add
+    from ctc.spark.job import engine, stores
+
+    with stores(state, profile) as settings, steps("evolve") as say:
+        for symbol in given:
+            known_symbol(settings, symbol)
+        say("starting Spark")
+        with engine("evolve", settings, state) as spark:
+            checks = add(spark, settings, table, column, type, given, say)
+    write(("what", "seen", "holds"), [(each.what, each.seen, each.holds) for each in checks], format, count=len(checks), wrap="seen")
 
 
 def start(name: str, words: Sequence[str]) -> int:

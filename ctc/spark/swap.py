@@ -6,25 +6,26 @@ as it is: it holds a day, and what people were told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ctc.aws.history import LakeHistory
+from ctc.aws.history import Commit, LakeHistory
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY
 from ctc.errors import ConfigError, LakeError
 from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED
 from ctc.settings import Settings
 from ctc.spark.branches import publish
-from ctc.spark.reprocess import ASKED_PROPERTY, Asked, scope
-from ctc.spark.tables import Say, current_snapshot, full_name, rows_at, with_properties
+from ctc.spark.reprocess import ASKED_PROPERTY, QUERY, Asked, scope
+from ctc.spark.tables import Say, full_name, rows_at, with_properties
 
 SWAP, UNDO = "swap", "undo"
 BRANCH = "ctc_swap"
-TAG = "before_"  # and the run: what `anomalies` held before its swap
+BEFORE, AFTER = "before_", "after_"  # and the run: tags of what `anomalies` held before and after its swap
+RETAINED_DAYS = 30  # for which a swap can be taken back: `maintain` lets go of older tags
 
 
 class Swapped(msgspec.Struct, frozen=True):
@@ -47,11 +48,12 @@ def swap(spark: SparkSession, settings: Settings, say: Say, *, unexplained: bool
             f"run {asked.run} differs from anomalies in {asked.unexplained} alerts without a reason: look at them with --differences, "
             "and swap with --unexplained if they are right"
         )
+    if any(commit.run == asked.run for commit in _standing(settings)):
+        raise ConfigError(f"run {asked.run} is in place already: `ctc jobs run reprocess --undo` takes it back")
     rows, in_scope = rows_at(spark, settings, ANOMALIES_REPROCESSED.name, version), scope(asked, settings.folds.lateness_s)
 
     def gone(base: int) -> DataFrame:
-        tag = f"{TAG}{asked.run} as of version {base}"
-        spark.sql(f"alter table {full_name(settings, ANOMALIES.name)} create or replace tag {tag}")
+        _tag(spark, settings, BEFORE, asked, base)
         return rows_at(spark, settings, ANOMALIES.name, base).where(in_scope).select("alert_id")
 
     say(f"putting run {asked.run} in the place of the stream's alerts")
@@ -62,7 +64,7 @@ def undo(spark: SparkSession, settings: Settings, say: Say) -> Swapped:
     """Take back the newest swap that was not taken back yet; what the stream wrote since then stays."""
     asked, version = _newest_swap(spark, settings)
     in_scope = scope(asked, settings.folds.lateness_s)
-    before = rows_at(spark, settings, ANOMALIES.name, f"'{TAG}{asked.run}'").where(in_scope)
+    before = rows_at(spark, settings, ANOMALIES.name, f"'{BEFORE}{asked.run}'").where(in_scope)
     put_in = rows_at(spark, settings, ANOMALIES.name, version).where(in_scope).select("alert_id")
     say(f"putting back the alerts that were there before run {asked.run}")
     return _exchange(spark, settings, UNDO, asked, lambda _: put_in, before, say)
@@ -84,9 +86,23 @@ def _exchange(
         counts.update(removed=0 if out is None else out.count(), added=rows.count())
         with_properties(wanted, target, properties).overwrite(_days(asked))
         _check(spark, settings, target, base, wanted, asked)
+        if query == SWAP:
+            _tag(spark, settings, AFTER, asked, _head(spark, settings))
 
     snapshot = publish(spark, settings, ANOMALIES.name, BRANCH, write, say)
     return Swapped(asked.run, counts["removed"], counts["added"], snapshot)
+
+
+def _tag(spark: SparkSession, settings: Settings, kind: str, asked: Asked, version: int) -> None:
+    name = full_name(settings, ANOMALIES.name)
+    spark.sql(f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {RETAINED_DAYS} days")
+
+
+def _head(spark: SparkSession, settings: Settings) -> int:
+    """The branch's snapshot."""
+    rows = spark.sql(f"select snapshot_id from {full_name(settings, ANOMALIES.name)}.refs where name = '{BRANCH}'").collect()  # noqa: S608
+    found: int = rows[0].snapshot_id
+    return found
 
 
 def _days(asked: Asked) -> Column:
@@ -121,25 +137,29 @@ def _check(spark: SparkSession, settings: Settings, target: str, base: int | Non
 
 
 def _newest_run(spark: SparkSession, settings: Settings) -> tuple[Asked, int]:
-    version = current_snapshot(spark, settings, ANOMALIES_REPROCESSED.name)
-    found = None if version is None else _asked_of(spark, settings, ANOMALIES_REPROCESSED.name, version)
-    if version is None or found is None:
-        raise ConfigError("there is no run to swap in: `ctc jobs run reprocess` makes one")
-    return found, version
+    for commit in LakeHistory(settings).commits().get(ANOMALIES_REPROCESSED.name, []):  # newest first; others compacted it
+        if commit.query == QUERY and (found := _asked_of(spark, settings, ANOMALIES_REPROCESSED.name, commit.snapshot_id)):
+            return found, commit.snapshot_id
+    raise ConfigError("there is no run to swap in: `ctc jobs run reprocess` makes one")
 
 
 def _newest_swap(spark: SparkSession, settings: Settings) -> tuple[Asked, int]:
+    for commit in _standing(settings):
+        if found := _asked_of(spark, settings, ANOMALIES.name, commit.snapshot_id):
+            return found, commit.snapshot_id
+    raise ConfigError("there is no swap to take back: anomalies are the stream's own")
+
+
+def _standing(settings: Settings) -> Iterator[Commit]:
+    """The swaps that were not taken back, newest first."""
     taken_back: set[str | None] = set()
-    for commit in LakeHistory(settings).commits().get(ANOMALIES.name, []):  # newest first
+    for commit in LakeHistory(settings).commits().get(ANOMALIES.name, []):
         if commit.query == UNDO:
             taken_back.add(commit.run)
-        if commit.query == SWAP and commit.run not in taken_back:
-            found = _asked_of(spark, settings, ANOMALIES.name, commit.snapshot_id)
-            if found is not None:
-                return found, commit.snapshot_id
-        if commit.query == SWAP:
+        elif commit.query == SWAP and commit.run in taken_back:
             taken_back.discard(commit.run)
-    raise ConfigError("there is no swap to take back: anomalies are the stream's own")
+        elif commit.query == SWAP:
+            yield commit
 
 
 def _asked_of(spark: SparkSession, settings: Settings, table: str, version: int) -> Asked | None:
