@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 import typer
@@ -118,7 +118,8 @@ def reprocess(
     chosen, changes = frozenset(names(DETECTORS, detectors)), values(set_)
     from ctc.schema import RAW_TRADES
     from ctc.spark.batch import Span
-    from ctc.spark.job import engine, stores
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
     from ctc.spark.reprocess import reprocess as compute
     from ctc.spark.swap import Swapped
     from ctc.spark.swap import swap as put_in
@@ -174,7 +175,8 @@ def maintain(
     ctc jobs run maintain --tables raw_trades --keep-hours 24 --format json
     """
     from ctc.schema import TABLES
-    from ctc.spark.job import engine, stores
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
     from ctc.spark.maintain import COLUMNS
     from ctc.spark.maintain import maintain as tidy
 
@@ -208,7 +210,8 @@ def evolve(
     """
     given = values(by_symbol)
     from ctc.spark.evolve import evolve as add
-    from ctc.spark.job import engine, stores
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
 
     with stores(state, profile) as settings, steps("evolve") as say:
         for symbol in given:
@@ -217,6 +220,175 @@ def evolve(
         with engine("evolve", settings, state) as spark:
             checks = add(spark, settings, table, column, type, given, say)
     write(("what", "seen", "holds"), [(each.what, each.seen, each.holds) for each in checks], format, count=len(checks), wrap="seen")
+
+
+@run.command("history")
+def history(
+    since: Since = None,
+    until: Until = None,
+    from_id: Annotated[int | None, typer.Option(min=0, metavar="ID", help="From this trade id on, of one exchange and symbol.")] = None,
+    to_id: Annotated[int | None, typer.Option(min=0, metavar="ID", help="To this id; without it to the newest.")] = None,
+    exchanges: Annotated[str | None, typer.Option(metavar="LIST", help="Only these exchanges, as in binance,coinbase.")] = None,
+    symbols: Symbols = None,
+    merge: Annotated[bool, typer.Option("--merge/--no-merge", help="Into raw_trades as well, or only into files.")] = True,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Past trades from the exchanges' REST history into files, into raw_trades (each once), and into the gap ledger.
+
+    What is there already is not asked for again: run it again after an interruption. A simulated exchange answers while its session runs.
+
+    \b
+    ctc jobs run history --since 2026-11-23 --until 2026-11-24
+    ctc jobs run history --exchanges binance --symbols BTC-USDT --from-id 1000000 --to-id 1020000
+    """
+    if (since is None) == (from_id is None):
+        raise ConfigError("say what to load: --since (and --until), or --from-id (and --to-id) of one exchange and symbol")
+    if (from_id is not None and to_id is not None and to_id < from_id) or (since and until and until <= since):
+        raise ConfigError("the range ends before it begins: give the earlier end first")
+    from ctc.aws.load import Wanted, load_history
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
+
+    with stores(state, profile) as settings, steps("history") as say:
+        chosen = names(settings.session.symbols, symbols)
+        wanted = Wanted(
+            exchanges=names(settings.session.exchanges, exchanges), symbols=chosen, since=since, until=until, first=from_id, last=to_id
+        )
+        loaded = load_history(settings, wanted, say)
+        merged = {}
+        if merge:
+            from ctc.spark.historical import merge as merge_files
+
+            days = (since and since.date(), until and until.date())
+            say("starting Spark")
+            with engine("history", settings, state) as spark:
+                merged = {each.symbol: each.merged for each in merge_files(spark, settings, chosen, *days, say)}
+    columns = ("exchange", "symbol", "first_id", "last_id", "loaded", "there_before", "holes", "refused", "requests", "merged_of_symbol")
+    rows = [
+        (
+            e.market.exchange,
+            e.market.symbol,
+            e.first,
+            e.last,
+            e.trades,
+            e.known,
+            e.holes,
+            e.refused,
+            e.requests,
+            merged.get(e.market.symbol),
+        )
+        for e in loaded
+    ]
+    write(columns, rows, format, count=len(rows))
+
+
+@run.command("daily")
+def daily(
+    since: Since = None,
+    until: Until = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """The Spark job of the daily batch: the history's files of a day into raw_trades, then reprocess in event time, without a swap.
+
+    \b
+    ctc jobs run daily --since 2026-11-23 --until 2026-11-24
+    ctc jobs run daily --since 2026-11-23 --until 2026-11-24 --format json
+    """
+    if since is None or until is None or until <= since:
+        raise ConfigError("say which day: --since and a later --until, as in --since 2026-11-23 --until 2026-11-24")
+    from ctc.detect import ALL_DETECTORS
+    from ctc.spark.batch import Span
+    from ctc.spark.historical import merge as merge_files
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
+    from ctc.spark.reprocess import reprocess as compute
+
+    with stores(state, profile) as settings, steps("daily") as say:
+        say("starting Spark")
+        with engine("daily", settings, state) as spark:
+            last = (until - timedelta(microseconds=1)).date()
+            merged = merge_files(spark, settings, settings.session.symbols, since.date(), last, say)
+            span = Span(since=since, until=until, order="event-time")
+            done = compute(spark, settings, settings, span, ALL_DETECTORS, say)
+    rows: list[tuple[str, str, str, int]] = [("merged", "", each.symbol, each.merged) for each in merged]
+    rows += done.comparison.summary()
+    write(("verdict", "reason", "rule", "alerts"), rows, format, count=len(rows))
+
+
+Day = Annotated[datetime | None, typer.Option("--date", parser=moment, metavar="DATE", help="The day, UTC; without it yesterday.")]
+
+
+def _day(given: datetime | None) -> date:
+    return (given.astimezone(UTC) if given else datetime.now(UTC) - timedelta(days=1)).date()
+
+
+@run.command("quality-checks")
+def quality_checks(
+    day: Day = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Counts and schema of what the lake holds of a day; exit code 1 where a check fails. Needs no Spark.
+
+    \b
+    ctc jobs run quality-checks --date 2026-11-23
+    ctc jobs run quality-checks --format json
+    """
+    from ctc.daily.checks import check, refuse_failed
+    from ctc.daily.stores import stores
+
+    with stores(state, profile) as settings:
+        done = check(settings, _day(day))
+    write(("check", "broken"), [(each.what, each.broken) for each in done.checks], format, count=len(done.checks))
+    refuse_failed(done)
+
+
+@run.command("update-catalog")
+def update_catalog(
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """The tables' column statistics in Glue, which Athena plans joins by. Needs no Spark.
+
+    \b
+    ctc jobs run update-catalog
+    ctc jobs run update-catalog --format json
+    """
+    from ctc.daily.catalog import update_catalog as refresh
+    from ctc.daily.stores import stores
+
+    with stores(state, profile) as settings:
+        done = refresh(settings)
+    write(("table", "rows", "columns"), [(each.table, each.rows, each.columns) for each in done], format, count=len(done))
+
+
+@run.command("publish-metrics")
+def publish_metrics(
+    day: Day = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """A day's figures to CloudWatch, once. Needs no Spark.
+
+    \b
+    ctc jobs run publish-metrics --date 2026-11-23
+    ctc jobs run publish-metrics --format json
+    """
+    from ctc.daily.checks import check
+    from ctc.daily.metrics import publish
+    from ctc.daily.stores import stores
+
+    with stores(state, profile) as settings:
+        done = publish(settings, check(settings, _day(day)))
+    rows = [(name, value, done.new) for name, value in done.figures.items()]
+    write(("metric", "value", "published_now"), rows, format, count=len(rows))
 
 
 def start(name: str, words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What a batch job runs in: a session's settings with its stores up (or a profile's, in a cluster), and a Spark session of its own."""
+"""What a batch job runs in: a Spark session of its own."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from ctc.java import require_java
-from ctc.session import reachable
-from ctc.settings import Settings, become_child, load_profile
+from ctc.settings import Settings, become_child
 from ctc.spark.session import build_session
 from ctc.spark.tables import translating
-
-
-@contextmanager
-def stores(state: Path, profile: str | None) -> Iterator[Settings]:
-    """Settings of the profile where one is named, else of the session in `state`, whose emulator is up until the block ends."""
-    if profile is not None:
-        yield load_profile(profile)
-        return
-    with reachable(state) as settings:
-        yield settings
 
 
 @contextmanager
