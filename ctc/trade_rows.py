@@ -19,7 +19,10 @@ TRADE_FIELDS = tuple(name for name in RAW_TRADES.names if name in Trade.__struct
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """A line and where it stood; None where it came by no stream. Not a tuple: hundreds of thousands of those keep Python's garbage collector busy."""
+    """A line and where it stood; None where it came by no stream.
+
+    Not a tuple: hundreds of thousands of those keep Python's garbage collector busy.
+    """
 
     line: Any
     shard: str | None

@@ -146,7 +146,11 @@ def snapshots(commits: list[Commit]) -> pa.Table:
             "committed_at": commit.at,
             "snapshot_id": commit.snapshot_id,
             "operation": commit.operation,
-            "summary": [(f"ctc.{key}", str(value)) for key, value in (("query", commit.query), ("run", commit.run), ("batch", commit.batch)) if value is not None],
+            "summary": [
+                (f"ctc.{key}", str(value))
+                for key, value in (("query", commit.query), ("run", commit.run), ("batch", commit.batch))
+                if value is not None
+            ],
         }
         for commit in commits
     ]

@@ -107,18 +107,18 @@ def reprocess(
 
     \b
     ctc jobs run reprocess
-    ctc jobs run reprocess --set whales.threshold=250000 --detectors whales
-    ctc jobs run reprocess --since 2026-11-23 --until 2026-11-24 --order event-time
-    ctc jobs run reprocess --snapshot 123456789 --differences --format json
+    ctc jobs run reprocess --set whales.threshold=250000
+    ctc jobs run reprocess --since 2026-11-23 --order event-time
+    ctc jobs run reprocess --snapshot 123456789 --differences
     ctc jobs run reprocess --swap
     ctc jobs run reprocess --undo
     """
     if snapshot is not None and as_of is not None:
         raise ConfigError("--snapshot and --as-of name two states of the table: give one of them")
     chosen, changes = frozenset(names(DETECTORS, detectors)), values(set_)
+    from ctc.daily.stores import stores
     from ctc.schema import RAW_TRADES
     from ctc.spark.batch import Span
-    from ctc.daily.stores import stores
     from ctc.spark.job import engine
     from ctc.spark.reprocess import reprocess as compute
     from ctc.spark.swap import Swapped
@@ -174,8 +174,8 @@ def maintain(
     ctc jobs run maintain
     ctc jobs run maintain --tables raw_trades --keep-hours 24 --format json
     """
-    from ctc.schema import TABLES
     from ctc.daily.stores import stores
+    from ctc.schema import TABLES
     from ctc.spark.job import engine
     from ctc.spark.maintain import COLUMNS
     from ctc.spark.maintain import maintain as tidy
@@ -206,11 +206,11 @@ def evolve(
 
     \b
     ctc jobs run evolve --by-symbol BTC-USDT=1 --by-symbol ETH-USDT=2
-    ctc jobs run evolve --table spreads --column desk --type string --by-symbol BTC-USDT=majors
+    ctc jobs run evolve --table spreads --column desk --type string
     """
     given = values(by_symbol)
-    from ctc.spark.evolve import evolve as add
     from ctc.daily.stores import stores
+    from ctc.spark.evolve import evolve as add
     from ctc.spark.job import engine
 
     with stores(state, profile) as settings, steps("evolve") as say:
@@ -241,7 +241,7 @@ def history(
 
     \b
     ctc jobs run history --since 2026-11-23 --until 2026-11-24
-    ctc jobs run history --exchanges binance --symbols BTC-USDT --from-id 1000000 --to-id 1020000
+    ctc jobs run history --since 2026-11-23 --exchanges binance --no-merge
     """
     if (since is None) == (from_id is None):
         raise ConfigError("say what to load: --since (and --until), or --from-id (and --to-id) of one exchange and symbol")
@@ -296,14 +296,14 @@ def daily(
 
     \b
     ctc jobs run daily --since 2026-11-23 --until 2026-11-24
-    ctc jobs run daily --since 2026-11-23 --until 2026-11-24 --format json
+    ctc jobs run daily --since 2026-11-23 --until 2026-11-24 --profile cloud
     """
     if since is None or until is None or until <= since:
         raise ConfigError("say which day: --since and a later --until, as in --since 2026-11-23 --until 2026-11-24")
+    from ctc.daily.stores import stores
     from ctc.detect import ALL_DETECTORS
     from ctc.spark.batch import Span
     from ctc.spark.historical import merge as merge_files
-    from ctc.daily.stores import stores
     from ctc.spark.job import engine
     from ctc.spark.reprocess import reprocess as compute
 

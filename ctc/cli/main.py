@@ -60,7 +60,9 @@ def query(
         ),
     ] = None,
     named: Annotated[str | None, typer.Option(metavar="NAME", help="A query by name instead; --named ls lists them.")] = None,
-    since: Annotated[datetime | None, typer.Option(parser=moment, metavar="T", help="Of a named one: from then on, not the last day.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="T", help="Of a named one: from then on, not the last day.")
+    ] = None,
     snapshot: Annotated[int | None, typer.Option(metavar="ID", help="Of a named one: the table at this snapshot.")] = None,
     as_of: Annotated[datetime | None, typer.Option(parser=moment, metavar="T", help="Of a named one: the table at this time.")] = None,
     format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",

@@ -89,7 +89,9 @@ def _schemas(settings: Settings) -> Iterator[Check]:
     """Columns of `ctc.schema` that a table lacks or has otherwise; more of them are no fault (the job `evolve`)."""
     lake = catalog(settings)
     for name in CHECKED:
-        there = {field.name: (field.field_type, field.required) for field in lake.load_table((settings.lake.database, name)).schema().fields}
+        there = {
+            field.name: (field.field_type, field.required) for field in lake.load_table((settings.lake.database, name)).schema().fields
+        }
         wanted = {field.name: (field.field_type, field.required) for field in iceberg_schema(TABLES[name]).fields}
         yield Check(f"{name}: columns and types", sum(there.get(column) != kind for column, kind in wanted.items()))
 
@@ -99,9 +101,9 @@ def _historical(settings: Settings, reader: LakeReader, day: date) -> tuple[int,
     if not any(True for _ in files(settings, settings.session.symbols, day, day)):
         return 0, 0
     pattern = f"s3://{settings.lake.raw_bucket}/{PREFIX}symbol=*/date={day.isoformat()}/*.parquet".replace("'", "''")
-    past = f"select distinct event_id from read_parquet('{pattern}', hive_partitioning = false)"  # noqa: S608 - our own names
+    past = f"select distinct event_id from read_parquet('{pattern}', hive_partitioning = false)"
     total = _number(reader, f"select count(*) from ({past})", {})
-    return total, _number(reader, f"select count(*) from ({past}) where event_id not in (select event_id from raw_trades)", {})  # noqa: S608
+    return total, _number(reader, f"select count(*) from ({past}) where event_id not in (select event_id from raw_trades)", {})
 
 
 def _number(reader: LakeReader, sql: str, parameters: dict[str, object]) -> int:

@@ -62,7 +62,9 @@ def day_of(event: Event) -> date:
             return date.fromisoformat(named)
         scheduled = datetime.fromisoformat(event["scheduled"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f'the event names no day ({error!r}): give it as {{"scheduled": "2026-11-24T02:00:00Z"}} or {{"date": "2026-11-23"}}') from error
+        raise ConfigError(
+            f'the event names no day ({error!r}): give it as {{"scheduled": "2026-11-24T02:00:00Z"}} or {{"date": "2026-11-23"}}'
+        ) from error
     return (scheduled if scheduled.tzinfo is None else scheduled.astimezone(UTC)).date() - timedelta(days=1)
 
 

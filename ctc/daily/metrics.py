@@ -18,6 +18,7 @@ from ctc.daily.checks import Checked
 from ctc.settings import Settings
 
 NAMESPACE = "CryptoPulse/Batch"
+OLDEST = timedelta(days=13)  # CloudWatch takes no points older than two weeks: an older day's stand here
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class Published(msgspec.Struct, frozen=True):
 
 
 def publish(settings: Settings, checked: Checked) -> Published:
-    """Publish a day's figures, at the day's end; other figures than before are published again. Raises StoreError."""
+    """Publish a day's figures, at the day's end (or `OLDEST`); other figures than before are published again. Raises StoreError."""
     figures = {
         "TradesInLake": checked.trades,
         "TradesInHistory": checked.historical,
@@ -42,7 +43,8 @@ def publish(settings: Settings, checked: Checked) -> Published:
     body = msgspec.json.encode(figures)
     if _read(settings, store, key) == body:
         return Published(checked.date, figures, False)
-    at = datetime(checked.date.year, checked.date.month, checked.date.day, tzinfo=UTC) + timedelta(days=1)
+    end = datetime(checked.date.year, checked.date.month, checked.date.day, tzinfo=UTC) + timedelta(days=1)
+    at = max(end, datetime.now(UTC) - OLDEST)
     points = [
         {"MetricName": name, "Unit": "Count", "Value": value, "Timestamp": at, "Dimensions": [dimension(settings)]}
         for name, value in figures.items()

@@ -15,7 +15,7 @@ from log_strategies import SYMBOL, Log, _Market, small_settings
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.codec import encode_line, pack
 from ctc.detect import SymbolFold
-from ctc.model import Heartbeat, Trade
+from ctc.model import Heartbeat, Trade, event_id
 from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 from ctc.spark.lake import LakeFold, from_ipc
@@ -53,8 +53,14 @@ def records(of: Log, symbol: str) -> list[Record]:
 
 
 def _renamed(line: object, symbol: str) -> Trade | Heartbeat:
-    assert isinstance(line, Trade | Heartbeat)
-    return msgspec.structs.replace(line, symbol=symbol)
+    """The line as one of the symbol's own markets."""
+    coin = symbol.partition("-")[0]
+    if isinstance(line, Heartbeat):
+        venues = tuple(msgspec.structs.replace(each, native_symbol=each.native_symbol.replace("BTC", coin)) for each in line.venues)
+        return msgspec.structs.replace(line, symbol=symbol, venues=venues)
+    assert isinstance(line, Trade)
+    own = msgspec.structs.replace(line, symbol=symbol, native_symbol=line.native_symbol.replace("BTC", coin))
+    return msgspec.structs.replace(own, event_id=event_id(own.space, own.trade_id))
 
 
 class Stream:

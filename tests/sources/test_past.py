@@ -101,7 +101,7 @@ def test_times_become_ids(name: str) -> None:
             for since, until, wanted in (
                 (5_000, None, (500, 9_000)),
                 (20_000, 30_000, (2_000, 2_999)),
-                (20_001, 30_001, (2_001, 3_399 if name == "binance" else 3_399)),
+                (20_001, 30_001, (2_001, 3_399)),
                 (89_995, None, (9_000, 9_000)),
                 (90_001, None, None),
             ):
