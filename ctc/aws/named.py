@@ -6,9 +6,9 @@ sqlglot turns the dialect. Iceberg's time travel and metadata tables, which each
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from string import Template
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from ctc.settings import ROOT, Settings
 
 FOLDER = ROOT / "infra" / "queries"
 SNAPSHOTS = "$snapshots"
+_PLACE = re.compile(r"\$\{(\w+)\}")  # as Terraform's templates have it
 # What a query asks where nothing else is said; the same in infra/settings.tf.
 SINCE = "current_timestamp - INTERVAL '1' DAY"
 
@@ -59,7 +60,7 @@ def text(name: str, settings: Settings, values: Values) -> str:
     if values.moment is not None:
         given["moment"] = _literal(values.moment)
     try:
-        return Template(path.read_text()).substitute(given)
+        return _PLACE.sub(lambda place: given[place[1]], path.read_text())
     except KeyError as error:
         option = {"snapshot": "--snapshot ID", "moment": "--as-of T"}.get(str(error.args[0]), str(error.args[0]))
         raise ConfigError(f"the query {name} asks for a state of the table: give it with {option}") from None
@@ -120,7 +121,9 @@ class NamedReader(LakeReader):
 
     def _view(self, at: At, commits: dict[str, list[Commit]]) -> str:
         if at.metadata:
-            self._connection.register(f"{at.table}{SNAPSHOTS}", snapshots(commits.get(at.table, [])))
+            self._connection.register("listed", snapshots(commits.get(at.table, [])))
+            # A table, since what is registered is seen by this cursor alone.
+            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')
             return f'"{at.table}{SNAPSHOTS}"'
         if at.snapshot is None:
             return f'"{at.table}"'

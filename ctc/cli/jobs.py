@@ -394,9 +394,9 @@ def publish_metrics(
 def start(name: str, words: Sequence[str]) -> int:
     """Run one job as `python -m jobs.NAME` does; the exit code of `ctc jobs run NAME`."""
     try:
-        run(args=[name, *words], prog_name="ctc jobs run", standalone_mode=False)
-    except typer.Abort:
-        return 130
+        run(args=[name, *words], prog_name="ctc jobs run")
+    except SystemExit as end:
+        return int(end.code or 0)
     except CtcError as error:
         sys.stderr.write(f"{name}: {error}\n")
         return error.exit_code

@@ -18,7 +18,7 @@ from ctc.spark.session import CATALOG
 from ctc.spark.tables import Say, current_snapshot, full_name
 
 TRIES = 8
-MOVED = ("not an ancestor", "Requirement failed", "CommitFailed", "has changed")
+MOVED = ("not an ancestor", "Requirement failed", "CommitFailed", "Cannot commit", "refresh is required", "concurrent update")
 
 
 def publish(spark: SparkSession, settings: Settings, table: str, branch: str, write: Callable[[str, int | None], None], say: Say) -> int:

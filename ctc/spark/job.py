@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from ctc.java import require_java
 from ctc.settings import Settings, become_child
-from ctc.spark.session import build_session
+from ctc.spark.session import CATALOG, build_session
 from ctc.spark.tables import translating
 
 
@@ -24,8 +24,14 @@ def engine(name: str, settings: Settings, state: Path) -> Iterator[SparkSession]
         require_java()
     logging.getLogger("py4j").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ctc-job-") as scratch, translating(name):
-        spark = build_session(settings, f"ctc-{name}", Path(scratch))
+        spark = fresh(build_session(settings, f"ctc-{name}", Path(scratch)))
         try:
             yield spark
         finally:
             spark.stop()
+
+
+def fresh(spark: SparkSession) -> SparkSession:
+    """The session, which asks the catalog at each use of a table: others commit while a job runs. Before its first use of one."""
+    spark.conf.set(f"spark.sql.catalog.{CATALOG}.cache-enabled", "false")
+    return spark

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from streamed import Stream, settings_for, stream
 
 from ctc.settings import Settings, become_child
+from ctc.spark.job import fresh
 from ctc.spark.session import build_session
 
 Streamed = Callable[..., Stream]
@@ -18,7 +19,7 @@ Streamed = Callable[..., Stream]
 def spark(emulator_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     state = tmp_path_factory.mktemp("spark")
     become_child(state)
-    session = build_session(emulator_settings, "ctc-tests-of-jobs", state)
+    session = fresh(build_session(emulator_settings, "ctc-tests-of-jobs", state))
     yield session
     session.stop()
 
