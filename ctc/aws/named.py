@@ -123,7 +123,7 @@ class NamedReader(LakeReader):
         if at.metadata:
             self._connection.register("listed", snapshots(commits.get(at.table, [])))
             # A table, since what is registered is seen by this cursor alone.
-            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')
+            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')  # noqa: S608
             return f'"{at.table}{SNAPSHOTS}"'
         if at.snapshot is None:
             return f'"{at.table}"'

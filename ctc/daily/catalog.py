@@ -1,4 +1,7 @@
-"""The step `update-catalog`: the tables' column statistics in Glue, which Athena plans joins by (PRD 11.2). Done again, they are the same."""
+"""The step `update-catalog`: the tables' column statistics in Glue, which Athena plans joins by (PRD 11.2).
+
+Done again, they are the same.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ def update_catalog(settings: Settings) -> list[Refreshed]:
 def _measured(reader: LakeReader, table: Table, names: tuple[str, ...]) -> tuple[int, list[dict[str, Any]]]:
     types = {column.name: column.type for column in table.columns}
     parts = [
-        f"struct_pack(nulls := count(*) - count({name}), distinct_values := approx_count_distinct({name}), low := min({name}), high := max({name})"
+        f"struct_pack(nulls := count(*) - count({name}), distinct_values := approx_count_distinct({name}), "
+        f"low := min({name}), high := max({name})"
         + (f", longest := max(length({name})), mean := avg(length({name}))" if types[name] == "string" else "")
         + f") as {name}"
         for name in names

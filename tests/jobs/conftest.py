@@ -13,7 +13,6 @@ from ctc.spark.job import fresh
 from ctc.spark.session import build_session
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """PySpark in this process leaves its sockets to the garbage collector."""
     for item in items:

@@ -24,7 +24,13 @@ PUBLISHED = 5
 def row(number: int) -> pa.Table:
     from datetime import UTC, datetime
 
-    values = {"symbol": "BTC-USDT", "timestamp": datetime(2026, 1, 5, tzinfo=UTC), "measure": "passed", "dimension": None, "records": number}
+    values = {
+        "symbol": "BTC-USDT",
+        "timestamp": datetime(2026, 1, 5, tzinfo=UTC),
+        "measure": "passed",
+        "dimension": None,
+        "records": number,
+    }
     return pa.Table.from_pylist([values], schema=arrow_schema(QUALITY))
 
 
@@ -83,5 +89,7 @@ def test_what_does_not_hold_stays_on_its_branch(spark: SparkSession, emulator: S
     assert current_snapshot(spark, emulator, "quality") == before
     assert numbers(emulator) == [0]
     assert spark.sql(f"select name from {full_name(emulator, 'quality')}.refs").count() == 2
-    publish(spark, emulator, "quality", "ctc_test", lambda target, _: spark.createDataFrame(row(2)).writeTo(target).append(), lambda _: None)
+    publish(
+        spark, emulator, "quality", "ctc_test", lambda target, _: spark.createDataFrame(row(2)).writeTo(target).append(), lambda _: None
+    )
     assert numbers(emulator) == [0, 2]

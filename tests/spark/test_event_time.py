@@ -31,7 +31,9 @@ def market(seed: int = 3, minutes: int = 30) -> Tape:
                 apart = 3 if exchange == "binance" and second // 60 == 20 else 0
                 size = 40 if second // 60 == 15 else 1
                 quantity = "20" if noise.random() < 0.002 else str(noise.randrange(1, 100) * size / 100)
-                tape.trade(second + 0.1 + noise.randrange(700) / 1000, str(noise.randrange(9_990, 10_010) / 100 + apart), quantity, exchange)
+                tape.trade(
+                    second + 0.1 + noise.randrange(700) / 1000, str(noise.randrange(9_990, 10_010) / 100 + apart), quantity, exchange
+                )
         if second == 600:
             for _ in range(2):
                 tape.trade(second + 0.9, "100", "7")
@@ -107,7 +109,11 @@ def test_what_history_fills_in_counts_as_if_it_had_come(table: Table) -> None:
 
 def test_day_that_is_history_alone_has_its_bars_and_closes() -> None:
     whole = market()
-    rows = [row(SYMBOL, place, line) | {"shard": None, "sequence_number": None, "position": None} for place, line in whole.log if isinstance(line, Trade)]
+    rows = [
+        row(SYMBOL, place, line) | {"shard": None, "sequence_number": None, "position": None}
+        for place, line in whole.log
+        if isinstance(line, Trade)
+    ]
     until_us = T0 + 30 * MINUTE
     found = {(each["exchange"], each["window_start"]): each for each in by_time(rows, VOLUME_AGGREGATES, until_us=until_us)}
     wanted = {(each["exchange"], each["window_start"]): each for each in found_in(rows_of(whole.log), VOLUME_AGGREGATES, Span())}
