@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import msgspec
 import pytest
 from pyspark.sql import SparkSession
-from streamed import OTHER, RUN, Stream, log, records
+from streamed import RUN, Stream
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
@@ -21,6 +20,8 @@ from ctc.spark.batch import Span
 from ctc.spark.reprocess import Reprocessed, reprocess
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+
+LATER = "SOL-USDT"
 
 
 def say(_: str) -> None:
@@ -91,14 +92,12 @@ def test_swap_replaces_what_the_run_speaks_for_and_comes_back(spark: SparkSessio
     assert done.removed == len(own) - len(swapped) > 0
     assert TableAppender(streamed.settings).last_batch("anomalies", "detect", RUN) == memory
     # The stream goes on: a swap taken back leaves what came after it.
-    later = records(log(99, ("calm",) * 8 + ("whale", "spike", "calm")), OTHER)
-    fresh = Stream(msgspec.structs.replace(streamed.settings))
-    fresh.batch = 50
-    fresh._write_found({OTHER: later})
-    since_then = {row["alert_id"] for row in rows(streamed, "anomalies")} - {row["alert_id"] for row in swapped}
+    later = write_later(streamed, 50)
+    assert later
     swaps.undo(spark, streamed.settings, say)
     back = rows(streamed, "anomalies")
-    assert [row for row in back if row["alert_id"] not in since_then - {row["alert_id"] for row in own}] == own
+    assert [row for row in back if row["symbol"] != LATER] == own
+    assert [row["alert_id"] for row in back if row["symbol"] == LATER] == later
     with pytest.raises(ConfigError, match="no swap to take back"):
         swaps.undo(spark, streamed.settings, say)
 
@@ -111,9 +110,7 @@ def test_swap_gives_way_to_the_stream_and_does_it_again(spark: SparkSession, str
         check(*words)
         if not strikes:  # a batch of the stream between the writing of the branch and its becoming main
             strikes.append(1)
-            fresh = Stream(streamed.settings)
-            fresh.batch = 60
-            fresh._write_found({OTHER: records(log(99, ("calm",) * 8 + ("whale", "calm")), OTHER)})
+            write_later(streamed, 60)
 
     monkeypatch.setattr(swaps, "_check", struck)
     told: list[str] = []
