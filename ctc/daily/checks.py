@@ -62,7 +62,7 @@ class Checked(msgspec.Struct, frozen=True):
 def check(settings: Settings, day: date) -> Checked:
     """Look at a day of the lake; changes nothing. Raises LakeError when it can't be read."""
     since = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    about = {"since": since, "until": since + timedelta(days=1)}
+    about: dict[str, object] = {"since": since, "until": since + timedelta(days=1)}
     reader = LakeReader(settings)
     try:
         checks = list(_schemas(settings))

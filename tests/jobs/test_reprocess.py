@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream
+from streamed import RUN, Stream, log, records
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
@@ -34,6 +34,14 @@ def rows(made: Stream, table: str) -> list[dict[str, Any]]:
         return sorted(reader.query(f"select * from {table}").to_pylist(), key=lambda row: row["alert_id"])
     finally:
         reader.close()
+
+
+def write_later(made: Stream, batch: int) -> list[str]:
+    """Another batch of the stream, with alerts of a symbol of its own; their ids."""
+    fresh = Stream(made.settings)
+    fresh.batch = batch
+    fresh._write_found({LATER: records(log(99, ("calm",) * 8 + ("whale", "spike", "calm")), LATER)})
+    return [row["alert_id"] for row in rows(made, "anomalies") if row["symbol"] == LATER]
 
 
 def run(
