@@ -139,6 +139,7 @@ class TableAppender:
         return added
 
     def _commit(self, name: str, rows: pa.Table, query: str, run: str, batch_id: int) -> None:
+        lost: Exception
         for _ in range(_COMMIT_TRIES):
             try:
                 table = self._table(name)
@@ -152,6 +153,12 @@ class TableAppender:
                 found = self.last_batch(name, query, run)
                 if found is not None and found >= batch_id:
                     return
+                lost = error
+            except ValueError as error:
+                # Someone committed to a branch: main is as it was, but pyiceberg counted on from an older sequence number, and says so thus.
+                if "sequence number" not in str(error):
+                    raise
+                self._tables.pop(name, None)
                 lost = error
             except (BotoCoreError, ClientError, OSError) as error:
                 raise LakeError(f"{self._database}.{name}: the commit failed, try the batch again: {error}") from error
