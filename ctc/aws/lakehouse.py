@@ -155,7 +155,7 @@ class TableAppender:
                     return
                 lost = error
             except ValueError as error:
-                # Someone committed to a branch: main is as it was, but pyiceberg counted on from an older sequence number, and says so thus.
+                # Someone committed to a branch: main is as it was, but pyiceberg counted on from an older sequence number.
                 if "sequence number" not in str(error):
                     raise
                 self._tables.pop(name, None)
