@@ -30,10 +30,10 @@ def publish(spark: SparkSession, settings: Settings, table: str, branch: str, wr
     name = full_name(settings, table)
     for attempt in range(1, TRIES + 1):
         base = current_snapshot(spark, settings, table)
-        _alter(spark, f"alter table {name} create or replace branch {branch}" + (f" as of version {base}" if base is not None else ""))
+        alter(spark, f"alter table {name} create or replace branch {branch}" + (f" as of version {base}" if base is not None else ""))
         write(f"{name}.branch_{branch}", base)
         if _fast_forward(spark, settings, table, branch):
-            _alter(spark, f"alter table {name} drop branch if exists {branch}")
+            alter(spark, f"alter table {name} drop branch if exists {branch}")
             found = current_snapshot(spark, settings, table)
             assert found is not None, "a branch was written"
             return found
@@ -43,7 +43,7 @@ def publish(spark: SparkSession, settings: Settings, table: str, branch: str, wr
     )
 
 
-def _alter(spark: SparkSession, statement: str) -> None:
+def alter(spark: SparkSession, statement: str) -> None:
     """A change of references; done again where another commit came between (Iceberg then refuses it: seen on a busy table)."""
     for left in reversed(range(TRIES)):
         try:

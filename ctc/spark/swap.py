@@ -18,7 +18,7 @@ from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY
 from ctc.errors import ConfigError, LakeError
 from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED
 from ctc.settings import Settings
-from ctc.spark.branches import publish
+from ctc.spark.branches import alter, publish
 from ctc.spark.reprocess import ASKED_PROPERTY, QUERY, Asked, scope
 from ctc.spark.tables import Say, full_name, rows_at, with_properties
 
@@ -95,7 +95,7 @@ def _exchange(
 
 def _tag(spark: SparkSession, settings: Settings, kind: str, asked: Asked, version: int) -> None:
     name = full_name(settings, ANOMALIES.name)
-    spark.sql(f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {RETAINED_DAYS} days")
+    alter(spark, f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {RETAINED_DAYS} days")
 
 
 def _head(spark: SparkSession, settings: Settings) -> int:
