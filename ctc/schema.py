@@ -117,6 +117,9 @@ ANOMALIES = Table(
     "timestamp",
 )
 
+# What `reprocess` said last; each run is one snapshot, with its questions in the snapshot's properties.
+ANOMALIES_REPROCESSED = Table("anomalies_reprocessed", ANOMALIES.columns, ANOMALIES.time)
+
 VOLUME_AGGREGATES = Table(
     "volume_aggregates",
     (
@@ -184,4 +187,6 @@ QUALITY = Table(
     "timestamp",
 )
 
-TABLES = {table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)}
+TABLES = {
+    table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, ANOMALIES_REPROCESSED, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)
+}

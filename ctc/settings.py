@@ -192,6 +192,23 @@ def load_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Setti
     return _convert(values, path, environment)
 
 
+def with_values(settings: Settings, values: Mapping[str, str], tables: tuple[str, ...]) -> Settings:
+    """The settings with single values of these tables changed, as in `whales.threshold`. Raises ConfigError."""
+    for key in values:
+        if key.split(".")[0] not in tables:
+            raise ConfigError(
+                f"{key!r} can't be changed here: choose keys of {', '.join(tables)}, as in {tables[0]}.{_first_key(settings, tables[0])}"
+            )
+    given = msgspec.json.decode(msgspec.json.encode(settings))
+    where = Path("--set")
+    _apply(given, values, where, "options")
+    return _convert(given, where)
+
+
+def _first_key(settings: Settings, table: str) -> str:
+    return str(getattr(settings, table).__struct_fields__[0])
+
+
 def load_state(state: Path) -> Settings:
     """Settings of the session that lives (or lived) in `state`."""
     path = state / "settings.json"

@@ -55,7 +55,7 @@ module "athena" {
 
   queries = {
     for file in fileset("${path.module}/queries", "*.sql") :
-    trimsuffix(file, ".sql") => templatefile("${path.module}/queries/${file}", { database = var.database })
+    trimsuffix(file, ".sql") => templatefile("${path.module}/queries/${file}", local.query_values)
   }
 }
 

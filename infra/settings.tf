@@ -13,6 +13,14 @@ locals {
   trail_arn    = "arn:aws:cloudtrail:${var.region}:${local.account}:trail/${local.name}"
   api_origin   = "https://${module.api.id}.execute-api.${var.region}.amazonaws.com"
 
+  # What stands in the named queries until whoever runs one writes something else: the values of ctc/aws/named.py.
+  query_values = {
+    database = var.database
+    since    = "current_timestamp - INTERVAL '1' DAY"
+    snapshot = "123456789"
+    moment   = "TIMESTAMP '2026-11-01 00:00:00 UTC'"
+  }
+
   # What the code must be told to find what is made here: dotted keys of the profile.
   settings = merge({
     "aws.account"         = local.account

@@ -16,7 +16,7 @@ import typer
 from ctc.cli.main import command_line
 from ctc.settings import ROOT
 
-MADE = ("dist/", ".ctc/", ".venv/", ".tools/")  # by the project itself, where it has run
+MADE = ("dist/", ".ctc/", ".venv/", ".tools/", "historical/")  # by the project itself, where it has run; the last in its bucket
 PAGES = [
     page
     for folder in (".", "docs/**", "agents/**", "dashboard/web", "infra/**", "tests/**")
@@ -143,9 +143,9 @@ def _wrong_ctc(words: list[str]) -> str:
     name, *rest = words
     if name not in options():
         return name
-    if rest and f"{name} {rest[0]}" in options():
+    while rest and f"{name} {rest[0]}" in options():
         name, rest = f"{name} {rest[0]}", rest[1:]
-    elif rest and any(each.startswith(f"{name} ") for each in options()) and not rest[0].startswith("-"):
+    if rest and any(each.startswith(f"{name} ") for each in options()) and not rest[0].startswith("-") and rest[0] != "NAME":
         return f"{name} {rest[0]}"
     unknown = [word for word in rest if word.startswith("-") and word.partition("=")[0] not in options()[name]]
     return f"{name} {' '.join(unknown)}" if unknown else ""

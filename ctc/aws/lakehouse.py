@@ -18,6 +18,7 @@ from pyiceberg.table.snapshots import Snapshot, SnapshotLogEntry
 from ctc.arrow import arrow_schema
 from ctc.aws import clients
 from ctc.aws.columns import iceberg_schema, partition_spec
+from ctc.aws.evolved import filled
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_quality, rows_of_spreads
 from ctc.errors import LakeError
 from ctc.schema import TABLES
@@ -144,10 +145,13 @@ class TableAppender:
         return added
 
     def _commit(self, name: str, rows: pa.Table, query: str, run: str, batch_id: int) -> None:
+        lost: Exception
         for _ in range(_COMMIT_TRIES):
             try:
-                self._table(name).append(
-                    rows, snapshot_properties={QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)}
+                table = self._table(name)
+                table.append(
+                    filled(rows, table.schema(), table.properties),
+                    snapshot_properties={QUERY_PROPERTY: query, RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)},
                 )
                 return
             except (CommitFailedException, ValidationException) as error:
@@ -155,6 +159,12 @@ class TableAppender:
                 found = self.last_batch(name, query, run)
                 if found is not None and found >= batch_id:
                     return
+                lost = error
+            except ValueError as error:
+                # Someone committed to a branch: main is as it was, but pyiceberg counted on from an older sequence number.
+                if "sequence number" not in str(error):
+                    raise
+                self._tables.pop(name, None)
                 lost = error
             except (BotoCoreError, ClientError, OSError) as error:
                 raise LakeError(f"{self._database}.{name}: the commit failed, try the batch again: {error}") from error

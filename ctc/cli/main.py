@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from ctc.cli.cost import cost
 from ctc.cli.deploy import deploy
 from ctc.cli.dlq import dlq
 from ctc.cli.gaps import gaps
+from ctc.cli.jobs import jobs, moment
 from ctc.cli.live import live
 from ctc.cli.normalize import normalize
 from ctc.cli.options import DeploymentName, Format, State, complete_profile
@@ -27,7 +29,7 @@ from ctc.cli.record import record
 from ctc.cli.start import start
 from ctc.cli.stop import stop
 from ctc.cli.tail import tail
-from ctc.errors import CtcError
+from ctc.errors import ConfigError, CtcError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
 
@@ -50,17 +52,24 @@ def command_line() -> typer.Typer:
     for command in (live, alerts, tail, query, gaps, status, record, normalize, cost, deploy, start, stop, ready):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
+    app.add_typer(jobs, name="jobs")
     app.command()(completion)
     return app
 
 
 def query(
     sql: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="SQL", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, gaps, quality."
+            metavar="[SQL]", help="One SELECT; tables: raw_trades, heartbeats, anomalies, volume_aggregates, spreads, gaps, quality."
         ),
-    ],
+    ] = None,
+    named: Annotated[str | None, typer.Option(metavar="NAME", help="A query by name instead; --named ls lists them.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="T", help="Of a named one: from then on, not the last day.")
+    ] = None,
+    snapshot: Annotated[int | None, typer.Option(metavar="ID", help="Of a named one: the table at this snapshot.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(parser=moment, metavar="T", help="Of a named one: the table at this time.")] = None,
     format: Annotated[Format, typer.Option(help="json has exact decimals.")] = "table",
     state: State = DEFAULT_STATE,
 ) -> None:
@@ -70,13 +79,25 @@ def query(
     ctc query "select symbol, count(*) from raw_trades group by symbol"
     ctc query "select * from spreads order by spread_pct desc" --format csv
     ctc query "describe raw_trades"
+    ctc query --named ls
+    ctc query --named whales --since 2026-01-15
     """
+    if (sql is None) == (named is None):
+        raise ConfigError('give one question: SQL, as in ctc query "select 1", or --named NAME')
     from ctc.aws.query import check_read_only
+    from ctc.cli.query import list_named, query_named
     from ctc.cli.query import query as run_query
 
-    check_read_only(sql)  # before an emulator is started for it
+    if named == "ls":
+        list_named(format)
+        return
+    if sql is not None:
+        check_read_only(sql)  # before an emulator is started for it
     with reachable(state) as settings:
-        run_query(sql, format, settings)
+        if sql is not None:
+            run_query(sql, format, settings)
+        elif named is not None:
+            query_named(named, since, snapshot, as_of, format, settings)
 
 
 def status(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -18,6 +19,27 @@ def query(sql: str, format: Format, settings: Settings) -> None:
     reader = LakeReader(settings)
     try:
         show(reader.query(sql), format)
+    finally:
+        reader.close()
+
+
+def list_named(format: Format) -> None:
+    """Print the named queries."""
+    from ctc.aws.named import names
+
+    rows = list(names().items())
+    write(("name", "what it answers"), rows, format, count=len(rows))
+
+
+def query_named(
+    name: str, since: datetime | None, snapshot: int | None, as_of: datetime | None, format: Format, settings: Settings
+) -> None:
+    """Print a named query's answer. Raises ConfigError or LakeError."""
+    from ctc.aws.named import NamedReader, Values
+
+    reader = NamedReader(settings)
+    try:
+        show(reader.ask(name, Values(since=since, snapshot=snapshot, moment=as_of)), format)
     finally:
         reader.close()
 

@@ -82,6 +82,56 @@ class HistoryClient:
         except FrameError as error:
             raise ExchangeError(str(error)) from error
 
+    async def rest(self) -> None:
+        """Wait as long as the exchange asked for no requests."""
+        await asyncio.sleep(max(0.0, self._next_at - self._monotonic()))
+
+    async def id_at(self, native: str, moment: datetime) -> int | None:
+        """The lowest id of a trade at that time or later; None where there is none yet. Raises ExchangeError or FrameError."""
+        if not self._history.upward:
+            return await self._searched(native, moment)
+        if self._history.path(native, self._kind, since=moment) is None:
+            raise ExchangeError(f"{self._history.exchange.name} has no {self._kind} history by time: give ids")
+        page = await self._page(native, since=moment)
+        return page[0].trade_id if page else None
+
+    async def newest(self, native: str, known: int) -> int:
+        """The newest id there is, from one that is known on. Raises ExchangeError or FrameError."""
+        if not self._history.upward:
+            page = await self._page(native)
+            return page[-1].trade_id if page else known
+        low, step = known, 1
+        while page := await self._page(native, first=low + step):
+            low, step = page[-1].trade_id, step * 2
+        high = low + step
+        while high - low > 1:  # nothing at `high` or above
+            page = await self._page(native, first=(low + high) // 2)
+            low, high = (page[-1].trade_id, high) if page else (low, (low + high) // 2)
+        return low
+
+    async def _searched(self, native: str, moment: datetime) -> int | None:
+        """By halving: pages only go down from an id."""
+        page = await self._page(native)
+        if not page or page[-1].timestamp < moment:
+            return None
+        low, high = -1, page[-1].trade_id  # up to `low` none is late enough or is shown; `high` is late enough
+        while page:
+            late = [trade.trade_id for trade in page if trade.timestamp >= moment]
+            if late and late[0] > page[0].trade_id:
+                return late[0]
+            high = late[0] if late else high
+            middle = (low + high) // 2
+            if middle <= low:
+                break
+            page = await self._page(native, below=middle + 1)
+            while (not page or page[-1].timestamp < moment) and middle + 1 < high:
+                low = middle
+                middle = (low + high) // 2
+                page = await self._page(native, below=middle + 1)
+            if not page or page[-1].timestamp < moment:
+                break
+        return high
+
     async def fill(self, native: str, first: int, last: int | None, until: datetime | None = None) -> Filled:
         """The trades with ids `first` to `last`, or to the newest there is. Never raises: what failed is `left`.
 

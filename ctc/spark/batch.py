@@ -22,16 +22,16 @@ from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
 from ctc.errors import LakeError
-from ctc.model import Alert, Bar, Heartbeat, Position, Spread, Trade, VenueMark
+from ctc.model import Alert, Bar, Heartbeat, Position, Spread, Trade, VenueMark, to_us
 from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
 from ctc.settings import Settings
 from ctc.spark.session import CATALOG
 
-Order = Literal["log"]
+Order = Literal["log", "event-time"]
 WARM_UP = timedelta(minutes=65)  # an hour of bars, their lateness, and the first minute, which is not whole
 CLOSING = timedelta(minutes=2)  # of heartbeats after the last window: past its lateness and a hole's patience
 FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
-OUTCOMES = "symbol string, outcomes binary"
+OUTCOMES = "symbol string, clock_us long, final boolean, outcomes binary"
 PLACE = ("shard", "sequence_number", "position")
 # What a fold reads of a trade; the rest stays where it is.
 READ = (
@@ -48,6 +48,8 @@ Batches = Iterable[pa.RecordBatch]
 class Span(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of the lake: symbols (empty: the session's), findings of windows and events in [since, until), tables as of a moment.
 
+    `versions` are snapshots by table, and win over `as_of`. Log order leaves out what has no place in the log (rows of the job
+    `history`); event time takes every trade in the order of the exchanges' times (ctc/spark/event_time.py).
     Robust alerts shortly after `since` can differ from a whole run's where a cooldown began before the warm-up did.
     """
 
@@ -56,6 +58,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     as_of: datetime | None = None
     order: Order = "log"
+    versions: dict[str, int] = {}
 
     def holds(self, moment: datetime) -> bool:
         """Whether a finding of this moment is asked for."""
@@ -63,11 +66,17 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcomes_of(spark: SparkSession, settings: Settings, span: Span, detectors: frozenset[str] = ALL_DETECTORS) -> DataFrame:
-    """Rows of `OUTCOMES`: what the folds said, piece by piece. Raises LakeError for tables that can't be read as asked."""
-    lines = _trades(spark, settings, span).unionByName(_heartbeats(spark, settings, span), allowMissingColumns=True)
+    """Rows of `OUTCOMES`: what the folds said of the lines in log order. Raises LakeError for tables that can't be read as asked."""
+    return in_log_order(spark, settings, span).mapInArrow(folder(settings, detectors), OUTCOMES)
+
+
+def in_log_order(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
+    """Lines (symbol, place, trade or beat) by symbol, each symbol's whole and sorted in one partition."""
+    trades = trade_lines(spark, settings, span).where("shard is not null")
+    lines = trades.unionByName(beat_lines(spark, settings, span), allowMissingColumns=True)
     # A sequence number has up to 56 digits: as text, the longer one is the larger.
     order: list[Column | str] = ["symbol", "shard", F.length("sequence_number"), "sequence_number", "position"]
-    return lines.repartition("symbol").sortWithinPartitions(*order).mapInArrow(folder(settings, detectors), OUTCOMES)
+    return lines.repartition("symbol").sortWithinPartitions(*order)
 
 
 def rows_of(outcomes: DataFrame, table: Table, span: Span) -> DataFrame:
@@ -76,23 +85,26 @@ def rows_of(outcomes: DataFrame, table: Table, span: Span) -> DataFrame:
     return outcomes.select("outcomes").mapInArrow(finder(table, span), columns)
 
 
-def _trades(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
-    found = _read(spark, settings, RAW_TRADES, span)
+def trade_lines(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
+    """Symbol, place and `trade` of every trade that the span reads, its warm-up among them."""
+    found = read_table(spark, settings, RAW_TRADES, span)
     return found.select("symbol", *PLACE, F.struct(*READ).alias("trade"))
 
 
-def _heartbeats(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
-    found = _read(spark, settings, HEARTBEATS, span)
+def beat_lines(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
+    """Symbol, place and `beat` of every heartbeat that the span reads."""
+    found = read_table(spark, settings, HEARTBEATS, span)
     return found.select("symbol", *PLACE, F.struct(*BEAT).alias("beat"))
 
 
-def _read(spark: SparkSession, settings: Settings, table: Table, span: Span) -> DataFrame:
+def read_table(spark: SparkSession, settings: Settings, table: Table, span: Span) -> DataFrame:
+    """A table's rows of the span's symbols and times, as of its version or moment. Raises LakeError."""
     name = f"{CATALOG}.{settings.lake.database}.{table.name}"
-    moment = "" if span.as_of is None else span.as_of.isoformat()
+    version, moment = span.versions.get(table.name), "" if span.as_of is None else span.as_of.isoformat()
+    when = f" version as of {version}" if version is not None else f" timestamp as of '{moment}'" if moment else ""
     try:
-        rows = spark.sql(f"select * from {name}" + (f" timestamp as of '{moment}'" if moment else ""))  # noqa: S608 - our own names
+        rows = spark.sql(f"select * from {name}{when}")  # noqa: S608 - our own names
     except PySparkException as error:
-        when = f" as of {moment}" if moment else ""
         raise LakeError(f"{table.name} can't be read{when}: {str(error).splitlines()[0]}; name another state folder or moment") from error
     rows = rows.where(F.col("symbol").isin(*(span.symbols or settings.session.symbols)))
     if span.since is not None:
@@ -114,11 +126,25 @@ def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> It
         for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
             if fold is None or symbol != current:
                 fold, current = SymbolFold(symbol, settings, detectors), symbol
-            said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), _line(row)) for row in rows])
-            yield pa.RecordBatch.from_pydict({"symbol": [symbol], "outcomes": [_ENCODE(said)]})
+            said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), line_of(row)) for row in rows])
+            yield packed(symbol, said)
 
 
-def _line(row: dict[str, Any]) -> Line:
+def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
+    """A row of `OUTCOMES`."""
+    clock = said.snapshot.clock
+    return pa.RecordBatch.from_pydict(
+        {
+            "symbol": [symbol],
+            "clock_us": pa.array([None if clock is None else to_us(clock)], pa.int64()),
+            "final": [said.snapshot.final],
+            "outcomes": [_ENCODE(said)],
+        }
+    )
+
+
+def line_of(row: dict[str, Any]) -> Line:
+    """The trade or heartbeat of a row of lines."""
     trade = row["trade"]
     if trade is not None:
         return Trade(event_id="", ingestion_timestamp=trade["timestamp"], raw_event_payload="", **trade)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
@@ -20,7 +19,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
-from ctc.model import EXACT, GapLedger, Heartbeat, IdSpan, Reject, Trade, space_names, to_us
+from ctc.model import GapLedger, Heartbeat, IdSpan, Reject, space_names, to_us
 from ctc.quality.counts import Tallies, Tally
 from ctc.quality.dedup import Deduplicator, DedupState
 from ctc.quality.ledger import Ledger
@@ -28,6 +27,7 @@ from ctc.quality.letters import Refused, symbol_of
 from ctc.quality.rules import DUPLICATE, INCONSISTENT, LATE
 from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
+from ctc.trade_rows import Placed, trade_columns
 
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
@@ -36,23 +36,11 @@ PACKED = (
     "gap_rows binary, ledger binary"
 )
 CHUNK = 20_000  # trades a packed row at most
-TRADES_ARROW = arrow_schema(RAW_TRADES)
 HEARTBEATS_ARROW = arrow_schema(HEARTBEATS)
 GAPS_ARROW = arrow_schema(GAPS)
-LINEAGE = ("shard", "sequence_number", "position")
-TRADE_FIELDS = tuple(name for name in RAW_TRADES.names if name in Trade.__struct_fields__)
 TRADES_DDL = ", ".join(f"`{column.name}` {column.type}" for column in RAW_TRADES.columns)
 
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")  # the rows pass two pipes and a cache: a quarter of the bytes
-
-
-class Placed(msgspec.Struct, frozen=True, gc=False):
-    """A line and where it stood. Not a tuple: hundreds of thousands of those keep Python's garbage collector busy."""
-
-    line: Any
-    shard: str
-    sequence_number: str
-    position: int
 
 
 class Spans:
@@ -195,27 +183,6 @@ class LakeFold:
                 ledger=msgspec.json.encode(self._ledger.state) if ids else None,
             )
             beats, refused, ids, duplicates = [], [], [], 0  # the first row has them
-
-
-def trade_columns(kept: list[Placed], late_us: int, tolerance: Decimal) -> pa.RecordBatch:
-    """`raw_trades` rows; late and inconsistent ones are flagged (PRD 9.1) and stay."""
-    trades: list[Trade] = [place.line for place in kept]
-    columns: dict[str, Any] = {name: [getattr(place, name) for place in kept] for name in LINEAGE}
-    for name in TRADE_FIELDS:
-        columns[name] = [getattr(trade, name) for trade in trades]
-    with localcontext(EXACT):
-        columns["is_inconsistent"] = [
-            trade.price * trade.quantity != trade.quote_volume and not _consistent(trade, tolerance) for trade in trades
-        ]
-    arrays = {field.name: pa.array(columns[field.name], field.type) for field in TRADES_ARROW if field.name in columns}
-    delay = pc.subtract(arrays["ingestion_timestamp"], arrays["timestamp"])
-    arrays["is_late"] = pc.greater(delay, pa.scalar(late_us, pa.duration("us")))
-    return pa.RecordBatch.from_arrays([arrays[name] for name in TRADES_ARROW.names], schema=TRADES_ARROW)
-
-
-def _consistent(trade: Trade, tolerance: Decimal) -> bool:
-    exact = EXACT.multiply(trade.price, trade.quantity)
-    return abs(EXACT.subtract(exact, trade.quote_volume)) <= EXACT.multiply(exact, tolerance)
 
 
 def heartbeat_columns(beats: list[Placed]) -> pa.RecordBatch:

@@ -31,7 +31,7 @@ emr = {
   choose_architecture = false
 }
 
-# Stand-ins: the batch's own functions are not written yet (infra/sim/tasks.py).
+# Stand-ins (infra/sim/tasks.py): the batch's own functions (ctc/daily/handlers.py) need DuckDB and pyiceberg, which this zip has not.
 batch = {
   package = "sim/tasks.zip"
 

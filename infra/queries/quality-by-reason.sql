@@ -1,6 +1,6 @@
--- Refused and flagged records of the last day by rule
+-- Refused and flagged records by rule
 SELECT measure AS rule, dimension, sum(records) AS records
 FROM ${database}.quality
-WHERE timestamp > current_timestamp - INTERVAL '1' DAY AND dimension IS NOT NULL
+WHERE timestamp > ${since} AND dimension IS NOT NULL
 GROUP BY measure, dimension
-ORDER BY records DESC
+ORDER BY records DESC, measure

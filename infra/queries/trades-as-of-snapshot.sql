@@ -1,6 +1,6 @@
--- Trades of one snapshot; take its number from the query `snapshots` (PRD 10.2)
-SELECT *
+-- Trades of one snapshot; the query `snapshots` lists them (PRD 10.2)
+SELECT exchange, symbol, trade_id, price, quantity, side, timestamp
 FROM ${database}.raw_trades
-FOR VERSION AS OF 123456789
-WHERE symbol = 'BTC-USDT'
+FOR VERSION AS OF ${snapshot}
+ORDER BY timestamp DESC, exchange, symbol, trade_id DESC
 LIMIT 100

@@ -1,6 +1,6 @@
 """Stand-ins for the daily batch's functions and for EMR Serverless, for `make infra-sim` only: they do nothing but answer.
 
-They show that the state machine's definition runs; the batch's own functions are not written yet. The Spark job ends as the date
+They show that the state machine's definition runs; the batch's own functions are in ctc/daily/handlers.py. The Spark job ends as the date
 says that the execution was given: on the 13th it fails.
 """
 

@@ -89,11 +89,21 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
             Call('ctc query "select symbol, price, quantity, timestamp from raw_trades order by timestamp limit 2" --format json'),
         ],
     ),
+    (
+        "ctc query --named",
+        "Questions that are kept by name, in Athena's dialect, where Terraform puts them too ([LAKEHOUSE.md](LAKEHOUSE.md)). They ask about the last day; `--since` says otherwise.",
+        [Call("ctc query --named ls"), Call("ctc query --named whales --since 2026-01-01 --format csv", keep=3)],
+    ),
     ("ctc gaps", "What became of every trade id.", [Call("ctc gaps --symbol ETH-USDT")]),
     (
         "ctc dlq",
         "What was refused, and why; [QUALITY.md](QUALITY.md) has the rules.",
         [Call("ctc dlq ls"), Call("ctc dlq ls --reason symbol_not_allowed --format csv", keep=3)],
+    ),
+    (
+        "ctc jobs",
+        "Batch jobs over the lake; [LAKEHOUSE.md](LAKEHOUSE.md) has each of them. They need Spark, but for the last three.",
+        [Call("ctc jobs ls", state=""), Call("ctc jobs run update-catalog")],
     ),
     (
         "ctc record",

@@ -100,7 +100,7 @@ def test_sql_that_can_not_be_run_is_refused_before_anything_starts(ctc: Call, sq
         ("alerts --type dip", "'volume_spike'"),
         ("alerts --since yesterday", "no ISO time"),
         ("alerts --limit 201", "--limit"),
-        ("query", "Missing argument"),
+        ("query", "give one question"),
         ("status --format xml", "'json'"),
     ],
 )

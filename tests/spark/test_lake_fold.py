@@ -24,8 +24,9 @@ from ctc.quality.counts import MINUTE_US, Tallies, Tally
 from ctc.quality.letters import Refused
 from ctc.settings import load_profile
 from ctc.spark import lake
-from ctc.spark.lake import HEARTBEATS_ARROW, TRADES_ARROW, LakeFold, from_ipc
+from ctc.spark.lake import HEARTBEATS_ARROW, LakeFold, from_ipc
 from ctc.spark.quality import TALLIES
+from ctc.trade_rows import TRADES_ARROW
 
 SETTINGS = load_profile("sim")
 Record = tuple[str, str, bytes, int]  # shard, sequence number, data, arrival

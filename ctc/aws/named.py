@@ -1,0 +1,176 @@
+"""Named queries: `infra/queries/*.sql`, written for Athena, which Terraform puts there; here they are run by DuckDB or Spark.
+
+sqlglot turns the dialect. Iceberg's time travel and metadata tables, which each engine writes in a way of its own, are turned here:
+`FOR VERSION AS OF`, `FOR TIMESTAMP AS OF` and `"TABLE$snapshots"`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from ctc.aws.history import Commit, LakeHistory, as_of
+from ctc.aws.query import LakeReader
+from ctc.errors import ConfigError
+from ctc.settings import ROOT, Settings
+
+FOLDER = ROOT / "infra" / "queries"
+SNAPSHOTS = "$snapshots"
+_PLACE = re.compile(r"\$\{(\w+)\}")  # as Terraform's templates have it
+# What a query asks where nothing else is said; the same in infra/settings.tf.
+SINCE = "current_timestamp - INTERVAL '1' DAY"
+
+
+class Values(msgspec.Struct, frozen=True):
+    """What is put in the places of a query."""
+
+    since: datetime | None = None
+    snapshot: int | None = None
+    moment: datetime | None = None
+
+
+class At(msgspec.Struct, frozen=True):
+    """A table as a query names it: now, at a snapshot, or the list of its snapshots."""
+
+    table: str
+    snapshot: int | None = None
+    metadata: bool = False
+
+
+def names() -> dict[str, str]:
+    """Every query's name and what it answers."""
+    return {path.stem: path.read_text().splitlines()[0].removeprefix("-- ") for path in sorted(FOLDER.glob("*.sql"))}
+
+
+def text(name: str, settings: Settings, values: Values) -> str:
+    """The query in Athena's dialect. Raises ConfigError for a name that is not there, or a value that it needs."""
+    path = FOLDER / f"{name}.sql"
+    if name not in names():
+        raise ConfigError(f"there is no query {name!r}; choose one of: {', '.join(names())}")
+    given = {"database": settings.lake.database, "since": SINCE if values.since is None else _literal(values.since)}
+    if values.snapshot is not None:
+        given["snapshot"] = str(values.snapshot)
+    if values.moment is not None:
+        given["moment"] = _literal(values.moment)
+    try:
+        return _PLACE.sub(lambda place: given[place[1]], path.read_text())
+    except KeyError as error:
+        option = {"snapshot": "--snapshot ID", "moment": "--as-of T"}.get(str(error.args[0]), str(error.args[0]))
+        raise ConfigError(f"the query {name} asks for a state of the table: give it with {option}") from None
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'"
+
+
+def turned(sql: str, dialect: str, name_of: Callable[[At], str], find: Callable[[str, datetime], int]) -> str:
+    """The query in another dialect; `name_of` says what a table is called there, `find` which snapshot was current at a moment.
+
+    Raises ConfigError for SQL that Athena would not take.
+    """
+    try:
+        tree = parse_one(sql, dialect="athena")
+    except SqlglotError as error:
+        raise ConfigError(f"this is not SQL as Athena has it: {str(error).splitlines()[0]}") from error
+    for table in list(tree.find_all(exp.Table)):
+        if not table.args.get("db"):
+            continue  # a common table expression
+        found = exp.to_table(name_of(_at(table, find)), dialect=dialect)
+        alias = table.args.get("alias")
+        found.set("alias", alias.copy() if alias else exp.TableAlias(this=exp.to_identifier(table.name.partition("$")[0])))
+        table.replace(found)
+    return tree.sql(dialect=dialect)
+
+
+def _at(table: exp.Table, find: Callable[[str, datetime], int]) -> At:
+    name, _, metadata = table.name.partition("$")
+    version = table.args.get("version")
+    if version is None:
+        return At(name, metadata=bool(metadata))
+    literal = version.expression.find(exp.Literal)
+    if literal is None:
+        raise ConfigError(f"{name} is asked for as of what is no number and no time: {version.sql(dialect='athena')}")
+    if "TIMESTAMP" in str(version.this).upper():
+        return At(name, find(name, datetime.fromisoformat(literal.name.replace(" UTC", "+00:00"))))
+    return At(name, int(literal.name))
+
+
+class NamedReader(LakeReader):
+    """Named queries by DuckDB."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._history = LakeHistory(settings)
+
+    def ask(self, name: str, values: Values) -> pa.Table:
+        """The answer. Raises ConfigError, and LakeError when the lake can't be read."""
+        self._refresh()
+        commits = self._history.commits()
+
+        def find(table: str, moment: datetime) -> int:
+            return snapshot_at(commits, table, moment)
+
+        return self.query(turned(text(name, self._settings, values), "duckdb", lambda at: self._view(at, commits), find))
+
+    def _view(self, at: At, commits: dict[str, list[Commit]]) -> str:
+        if at.metadata:
+            self._connection.register("listed", snapshots(commits.get(at.table, [])))
+            # A table, since what is registered is seen by this cursor alone.
+            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')  # noqa: S608
+            return f'"{at.table}{SNAPSHOTS}"'
+        if at.snapshot is None:
+            return f'"{at.table}"'
+        if at.snapshot not in {commit.snapshot_id for commit in commits.get(at.table, [])}:
+            raise ConfigError(f"{at.table} has no snapshot {at.snapshot}: `ctc query --named snapshots` lists those of raw_trades")
+        scan = self._select(at.table, self._find()[at.table]).removesuffix(")") + f", snapshot_from_id = {at.snapshot})"
+        self._connection.execute(f'create or replace view "{at.table}@{at.snapshot}" as {scan}')
+        return f'"{at.table}@{at.snapshot}"'
+
+
+def snapshot_at(commits: dict[str, list[Commit]], table: str, moment: datetime) -> int:
+    """The table's snapshot then. Raises ConfigError where it held nothing yet."""
+    found = as_of(commits.get(table, []), moment)
+    if found is None:
+        raise ConfigError(f"{table} held nothing at {moment.isoformat()}: `ctc query --named snapshots` lists what it held when")
+    return found.snapshot_id
+
+
+def snapshots(commits: list[Commit]) -> pa.Table:
+    """A table's snapshots with the columns that Athena has of them, as far as queries ask for them."""
+    rows: list[dict[str, Any]] = [
+        {
+            "committed_at": commit.at,
+            "snapshot_id": commit.snapshot_id,
+            "operation": commit.operation,
+            "summary": [
+                (f"ctc.{key}", str(value))
+                for key, value in (("query", commit.query), ("run", commit.run), ("batch", commit.batch))
+                if value is not None
+            ],
+        }
+        for commit in commits
+    ]
+    schema = pa.schema(
+        {
+            "committed_at": pa.timestamp("us", tz="UTC"),
+            "snapshot_id": pa.int64(),
+            "operation": pa.string(),
+            "summary": pa.map_(pa.string(), pa.string()),
+        }
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def spark_name(settings: Settings, catalog: str, at: At) -> str:
+    """A table as Iceberg's Spark catalog names it, with its snapshot or metadata."""
+    base = f"{catalog}.{settings.lake.database}.{at.table}"
+    if at.metadata:
+        return f"{base}.snapshots"
+    return base if at.snapshot is None else f"{base}.snapshot_id_{at.snapshot}"

@@ -1,0 +1,175 @@
+"""The second half of the job `history`: its files into `raw_trades`, each trade once beside what the stream wrote, and the gap ledger.
+
+A trade is known by its `event_id`, which the stream's and the history's share. The merge is written to a branch and becomes main only
+where nobody has committed meanwhile (ctc/spark/branches.py), so that a trade that the stream brings late is not doubled either.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from ctc.arrow import arrow_schema
+from ctc.aws.historical import HistoryShelf, files, read
+from ctc.aws.history import Commit, LakeHistory
+from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY, TableAppender
+from ctc.errors import LakeError
+from ctc.quality.ids import Intervals
+from ctc.schema import GAPS, RAW_TRADES
+from ctc.settings import Settings
+from ctc.spark.branches import publish
+from ctc.spark.lake import TRADES_DDL
+from ctc.spark.tables import Say, full_name, rows_at, with_properties
+
+QUERY, NATURAL = "history", "history-natural"
+BRANCH = "ctc_history"
+SPACE = ("symbol", "exchange", "market", "native_symbol", "kind")
+_NEAR = timedelta(days=1)  # a trade's two copies have one time; a day is for exchanges that tell it more finely in one of them
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What the merge did: trades in the files, those of them that were new, and ranges that the ledger was told."""
+
+    symbol: str
+    files: int
+    trades: int
+    merged: int
+
+
+def merge(spark: SparkSession, settings: Settings, symbols: Sequence[str], first: date | None, last: date | None, say: Say) -> list[Merged]:
+    """Merge the files of these symbols and days, symbol by symbol; then the ledger. Run again, it merges nothing twice."""
+    tell_ledger(spark, settings)  # of a merge whose process died before it could
+    done = []
+    for symbol in symbols:
+        keys = list(files(settings, [symbol], first, last))
+        if keys:
+            done.append(_merge(spark, settings, symbol, keys, say))
+            tell_ledger(spark, settings)
+    tell_natural(settings)
+    return done
+
+
+def _merge(spark: SparkSession, settings: Settings, symbol: str, keys: list[str], say: Say) -> Merged:
+    past = rows_of_files(spark, settings, keys).dropDuplicates(["event_id"]).persist()
+    try:
+        bounds = past.agg(F.count("*").alias("n"), F.min("timestamp").alias("low"), F.max("timestamp").alias("high")).collect()[0]
+        if not bounds.n:
+            return Merged(symbol, len(keys), 0, 0)
+        near = (F.col("symbol") == symbol) & F.col("timestamp").between(F.lit(bounds.low - _NEAR), F.lit(bounds.high + _NEAR))
+        say(f"merging {bounds.n:,} trades of {symbol} from {len(keys)} files into raw_trades")
+        counts = {"merged": 0}
+
+        def write(target: str, base: int | None) -> None:
+            new = past
+            if base is not None:
+                new = past.join(rows_at(spark, settings, RAW_TRADES.name, base).where(near).select("event_id"), "event_id", "left_anti")
+            new = new.select(*RAW_TRADES.names).persist()
+            counts["merged"] = new.count()
+            if counts["merged"]:
+                run = uuid.uuid4().hex[:12]
+                with_properties(new.sortWithinPartitions("timestamp"), target, {QUERY_PROPERTY: QUERY, RUN_PROPERTY: run}).append()
+            new.unpersist()
+            doubled = spark.read.table(target).where(near).groupBy("event_id").count().where("count > 1").count()
+            if doubled:
+                raise LakeError(f"raw_trades would hold {doubled} trades of {symbol} twice: nothing was merged")
+
+        publish(spark, settings, RAW_TRADES.name, BRANCH, write, say)
+    finally:
+        past.unpersist()
+    return Merged(symbol, len(keys), bounds.n, counts["merged"])
+
+
+def rows_of_files(spark: SparkSession, settings: Settings, keys: Sequence[str]) -> DataFrame:
+    """Rows of `raw_trades`; the tasks read the files by S3's own interface, as Spark has no file system for it outside of EMR."""
+    listed = spark.createDataFrame([(key,) for key in keys], "key string").repartition(min(len(keys), 64))
+    return listed.mapInArrow(partial(_read, settings), TRADES_DDL)
+
+
+def _read(settings: Settings, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for key in batch.column(0).to_pylist():
+            yield from read(settings, key).to_batches(max_chunksize=20_000)
+
+
+def tell_ledger(spark: SparkSession, settings: Settings) -> int:
+    """Tell the ledger `backfilled` of what merges brought and it does not know of yet, each merge once; how many merges."""
+    appender, told = TableAppender(settings), 0
+    commits = LakeHistory(settings).commits()
+    known = {commit.run for commit in commits.get(GAPS.name, []) if commit.query == QUERY}
+    for commit in commits.get(RAW_TRADES.name, []):
+        if commit.query == QUERY and commit.run is not None and commit.run not in known:
+            rows = spans_of(_added(spark, settings, commit)).toArrow().cast(arrow_schema(GAPS))
+            told += appender.append_once(GAPS.name, rows, query=QUERY, run=commit.run, batch_id=0)
+    return told
+
+
+def _added(spark: SparkSession, settings: Settings, commit: Commit) -> DataFrame:
+    """The rows of one append."""
+    name = full_name(settings, RAW_TRADES.name)
+    parents = spark.sql(f"select parent_id from {name}.snapshots where snapshot_id = {commit.snapshot_id}").collect()  # noqa: S608
+    if parents[0].parent_id is None:
+        return rows_at(spark, settings, RAW_TRADES.name, commit.snapshot_id)
+    reader = spark.read.format("iceberg").option("start-snapshot-id", parents[0].parent_id)
+    return reader.option("end-snapshot-id", commit.snapshot_id).load(name)
+
+
+def spans_of(trades: DataFrame) -> DataFrame:
+    """`gaps` rows: runs of neighbouring ids."""
+    ordered = Window.partitionBy(*SPACE).orderBy("trade_id")
+    return (
+        trades.withColumn("island", F.col("trade_id") - F.row_number().over(ordered))
+        .groupBy(*SPACE, "island")
+        .agg(
+            F.min("trade_id").alias("first_id"),
+            F.max("trade_id").alias("last_id"),
+            F.count("*").alias("trades"),
+            F.min("timestamp").alias("started_at"),
+            F.max("timestamp").alias("ended_at"),
+        )
+        .withColumn("state", F.lit("backfilled"))
+        .select(*GAPS.names)
+    )
+
+
+def tell_natural(settings: Settings) -> int:
+    """Tell the ledger `natural` of ids that the exchange's history skips; each range once. How many ranges."""
+    symbols = {
+        (name, own.market, native, own.kind): symbol for name, own in settings.exchanges.items() for symbol, native in own.symbols.items()
+    }
+    appender, told = TableAppender(settings), 0
+    for name, progress in HistoryShelf(settings).markets():
+        space = next((key for key in symbols if "-".join((key[0], key[1], key[2], key[3])) == name), None)
+        if space is None or not progress.holes:
+            continue
+        known = appender.last_batch(GAPS.name, NATURAL, name)
+        rows = _natural_rows(space, symbols[space], progress.holes[(known or 0) :], progress.at)
+        told += appender.append_once(GAPS.name, rows, query=NATURAL, run=name, batch_id=len(progress.holes)) and rows.num_rows
+    return told
+
+
+def _natural_rows(space: tuple[str, str, str, str], symbol: str, holes: list[tuple[int, int]], at: Any) -> pa.Table:
+    exchange, market, native, kind = space
+    same = {
+        "symbol": symbol,
+        "exchange": exchange,
+        "market": market,
+        "native_symbol": native,
+        "kind": kind,
+        "state": "natural",
+        "trades": 0,
+    }
+    ids = Intervals([], [])
+    for hole in holes:
+        ids.add(*hole)
+    rows = [
+        {**same, "first_id": low, "last_id": high, "started_at": at, "ended_at": at} for low, high in zip(ids.starts, ids.ends, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=arrow_schema(GAPS))

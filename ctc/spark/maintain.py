@@ -1,0 +1,141 @@
+"""The job `maintain`: fewer, larger files; fewer manifests; old snapshots and files that nobody refers to gone.
+
+The streaming queries remember their last batch in their snapshots (ctc/aws/lakehouse.py). Where such a snapshot is going to expire,
+its memory is first written again into a new, empty one. Each step is one commit, or removes what no commit refers to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pyspark.sql import SparkSession
+
+from ctc.aws.history import Commit, LakeHistory
+from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY
+from ctc.aws.listing import objects_under
+from ctc.aws.query import LakeReader
+from ctc.schema import TABLES
+from ctc.settings import Settings
+from ctc.spark.session import CATALOG
+from ctc.spark.tables import Say, current_snapshot, full_name, with_properties
+
+NOTE_PROPERTY = "ctc.note"
+ORPHANS_AFTER = timedelta(hours=24)  # what is younger may belong to a commit that is still being made
+_ASKED = 3  # times that a query is run, of which the quickest counts
+_LISTED = "ctc_listed_files"
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a table consists of, and how long DuckDB takes to count and to find its newest rows by symbol."""
+
+    files: int
+    bytes: int
+    manifests: int
+    snapshots: int
+    query_ms: float
+
+
+class Maintained(msgspec.Struct, frozen=True):
+    """A table before and after."""
+
+    table: str
+    before: State
+    after: State
+    notes: int
+    orphans: int
+
+    def row(self) -> tuple[Any, ...]:
+        """Values of `COLUMNS`."""
+        pairs = ((getattr(self.before, name), getattr(self.after, name)) for name in State.__struct_fields__)
+        return self.table, *(value for pair in pairs for value in pair), self.notes, self.orphans
+
+
+COLUMNS = ("table", *(f"{name}_{when}" for name in State.__struct_fields__ for when in ("before", "after")), "notes", "orphans")
+
+
+def maintain(spark: SparkSession, settings: Settings, names: Iterable[str], keep: timedelta, say: Say) -> Iterator[Maintained]:
+    """Each table in turn; snapshots younger than `keep` stay, and so do tagged ones. Raises LakeError."""
+    for name in names:
+        if current_snapshot(spark, settings, name) is not None:
+            yield _maintain(spark, settings, name, keep, say)
+
+
+def _maintain(spark: SparkSession, settings: Settings, name: str, keep: timedelta, say: Say) -> Maintained:
+    before = state_of(spark, settings, name)
+    say(f"{name}: compacting {before.files} files")
+    cutoff = datetime.now(UTC) - keep
+    table = f"{settings.lake.database}.{name}"
+    _call(spark, f"rewrite_data_files(table => '{table}', options => map('min-input-files', '2'))")
+    say(f"{name}: rewriting {before.manifests} manifests")
+    _call(spark, f"rewrite_manifests(table => '{table}')")
+    notes = keep_memories(spark, settings, name, cutoff)
+    say(f"{name}: expiring snapshots before {cutoff:%Y-%m-%d %H:%M:%S}")
+    _call(spark, f"expire_snapshots(table => '{table}', older_than => timestamp '{cutoff:%Y-%m-%d %H:%M:%S.%f}+00:00', retain_last => 1)")
+    say(f"{name}: looking for files that nobody refers to")
+    orphans = remove_orphans(spark, settings, name)
+    return Maintained(name, before, state_of(spark, settings, name), notes, orphans)
+
+
+def keep_memories(spark: SparkSession, settings: Settings, name: str, cutoff: datetime) -> int:
+    """Write again what a query's newest snapshot remembers where that is older than the cutoff; how many."""
+    newest: dict[tuple[str, str], Commit] = {}
+    for commit in LakeHistory(settings).commits().get(name, []):
+        if commit.query is None or commit.run is None or commit.batch is None:
+            continue
+        known = newest.get((commit.query, commit.run))
+        if known is None or (commit.batch, commit.at) > (known.batch or 0, known.at):
+            newest[commit.query, commit.run] = commit
+    target, old = full_name(settings, name), [commit for commit in newest.values() if commit.at < cutoff]
+    for commit in old:
+        memory = {
+            QUERY_PROPERTY: str(commit.query),
+            RUN_PROPERTY: str(commit.run),
+            BATCH_PROPERTY: str(commit.batch),
+            NOTE_PROPERTY: "memory",
+        }
+        with_properties(spark.table(target).limit(0), target, memory).append()
+    return len(old)
+
+
+def remove_orphans(spark: SparkSession, settings: Settings, name: str) -> int:
+    """Remove files under the table's folder that no snapshot refers to and that are older than `ORPHANS_AFTER`; how many."""
+    prefix = f"{settings.lake.database}/{name}/"
+    listed = [(f"s3://{settings.lake.bucket}/{key}", at) for key, at in objects_under(settings, settings.lake.bucket, prefix)]
+    spark.createDataFrame(listed, "file_path string, last_modified timestamp").createOrReplaceTempView(_LISTED)
+    older = datetime.now(UTC) - ORPHANS_AFTER - timedelta(minutes=1)  # the procedure refuses less than a day
+    rows = _call(
+        spark,
+        f"remove_orphan_files(table => '{settings.lake.database}.{name}', "
+        f"older_than => timestamp '{older:%Y-%m-%d %H:%M:%S}+00:00', file_list_view => '{_LISTED}')",
+    )
+    return len(rows)
+
+
+def state_of(spark: SparkSession, settings: Settings, name: str) -> State:
+    """The table as it is now."""
+    table = full_name(settings, name)
+    files = spark.sql(f"select count(*) n, coalesce(sum(file_size_in_bytes), 0) size from {table}.files").collect()[0]  # noqa: S608
+    manifests = spark.sql(f"select count(*) n from {table}.manifests").collect()[0].n  # noqa: S608
+    snapshots = spark.sql(f"select count(*) n from {table}.snapshots").collect()[0].n  # noqa: S608
+    return State(files.n, files.size, manifests, snapshots, query_ms(settings, name))
+
+
+def query_ms(settings: Settings, name: str) -> float:
+    """Milliseconds that DuckDB takes for rows and newest time by symbol, the quickest of three."""
+    reader, took = LakeReader(settings), []
+    try:
+        for _ in range(_ASKED):
+            began = time.perf_counter()
+            reader.query(f"select symbol, count(*), max({TABLES[name].time}) from {name} group by symbol")  # noqa: S608 - our own names
+            took.append(time.perf_counter() - began)
+    finally:
+        reader.close()
+    return round(1000 * min(took), 1)
+
+
+def _call(spark: SparkSession, call: str) -> list[Any]:
+    return spark.sql(f"call {CATALOG}.system.{call}").collect()

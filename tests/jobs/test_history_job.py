@@ -1,0 +1,90 @@
+"""`history` over a small lake: each trade once beside what the stream wrote, gaps closed, alerts that then differ for that reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from past import binance_ids, serving, whole
+from pyspark.sql import SparkSession
+from streamed import Stream, settings_for, stream
+
+from ctc.aws.clients import client
+from ctc.aws.historical import TABLE
+from ctc.aws.load import Wanted, load_history
+from ctc.aws.query import LakeReader
+from ctc.cli.gaps import COLUMNS, ledger
+from ctc.detect import ALL_DETECTORS
+from ctc.settings import Settings
+from ctc.spark.batch import Span
+from ctc.spark.historical import merge
+from ctc.spark.reprocess import reprocess
+
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+SYMBOLS = ("BTC-USDT",)
+
+
+def say(_: str) -> None:
+    """Nobody listens."""
+
+
+def ask(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    reader = LakeReader(settings)
+    try:
+        return list(reader.query(sql).to_pylist())
+    finally:
+        reader.close()
+
+
+def lost(settings: Settings) -> list[dict[str, Any]]:
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in ledger(settings, "BTC-USDT")]
+    return [row for row in rows if row["state"] == "lost" and row["exchange"] == "binance"]
+
+
+@pytest.fixture
+def streamed(emulator: Settings) -> Stream:
+    """A lake of a log in which Binance's own ids were lost."""
+    made, batches = stream(settings_for(emulator), seed=10)
+    for batch in batches:
+        made.write(batch)
+    return made
+
+
+def test_history_fills_what_the_stream_missed_once(spark: SparkSession, streamed: Stream) -> None:
+    own = ask(streamed.settings, "select * from raw_trades order by event_id")
+    ids = binance_ids(streamed.settings)
+    every = whole(ids)
+    missing = every.keys() - ids.keys()
+    assert missing
+    assert lost(streamed.settings)
+    with serving(streamed.settings, {"BTCUSDT": every}) as settings:
+        wanted = Wanted(exchanges=("binance",), symbols=SYMBOLS, first=min(every), last=max(every))
+        (loaded,) = load_history(settings, wanted, say)
+        assert (loaded.trades, loaded.known) == (len(every), 0)
+        (again,) = load_history(settings, wanted, say)
+        assert (again.trades, again.requests, again.known) == (0, 0, len(every))
+        merged = merge(spark, settings, SYMBOLS, None, None, say)
+        assert [(each.trades, each.merged) for each in merged] == [(len(every), len(missing))]
+        assert [each.merged for each in merge(spark, settings, SYMBOLS, None, None, say)] == [0]
+    rows = ask(settings, "select * from raw_trades order by event_id")
+    assert [row for row in rows if row["shard"] is not None] == own
+    new = [row for row in rows if row["shard"] is None]
+    assert {row["trade_id"] for row in new} == missing
+    assert all(row["is_backfilled"] and row["kind"] == "aggTrade" for row in new)
+    assert len({row["event_id"] for row in rows}) == len(rows)
+    assert lost(settings) == []
+    glue = client("glue", settings)
+    assert [each["Name"] for each in glue.get_table(DatabaseName=settings.lake.database, Name=TABLE)["Table"]["PartitionKeys"]] == [
+        "symbol",
+        "date",
+    ]
+    partitions = glue.get_partitions(DatabaseName=settings.lake.database, TableName=TABLE)["Partitions"]
+    assert {tuple(each["Values"]) for each in partitions} == {("BTC-USDT", "2026-01-05")}
+    # In log order the alerts are the stream's still; in event time the filled minutes count.
+    exact = reprocess(spark, settings, settings, Span(), ALL_DETECTORS, say)
+    assert exact.comparison.differences == []
+    by_time = reprocess(spark, settings, settings, Span(order="event-time"), ALL_DETECTORS, say)
+    reasons = Counter(each.reason for each in by_time.comparison.differences)
+    assert reasons["history"]
+    assert not reasons["unexplained"] + reasons["threshold"]

@@ -1,0 +1,122 @@
+"""`maintain` and `evolve` on real Spark: the rows stay, the stream's memory stays, and a stream that runs goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from streamed import RUN, Stream, settings_for, stream
+
+from ctc.aws.clients import client
+from ctc.aws.history import LakeHistory
+from ctc.aws.lakehouse import TableAppender
+from ctc.aws.query import LakeReader
+from ctc.errors import ConfigError
+from ctc.settings import Settings
+from ctc.spark import maintain as maintaining
+from ctc.spark.evolve import evolve
+from ctc.spark.maintain import maintain
+
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+QUERIES = {
+    "raw_trades": "lake",
+    "heartbeats": "lake",
+    "gaps": "lake",
+    "anomalies": "detect",
+    "volume_aggregates": "detect",
+    "spreads": "detect",
+}
+
+
+def say(_: str) -> None:
+    """Nobody listens."""
+
+
+def ask(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    reader = LakeReader(settings)
+    try:
+        return list(reader.query(sql).to_pylist())
+    finally:
+        reader.close()
+
+
+def contents(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: sorted(tuple(map(str, row.values())) for row in ask(settings, f"select * from {name}")) for name in QUERIES}
+
+
+def test_maintained_tables_hold_the_same_rows_and_the_streams_memory(
+    spark: SparkSession, streamed: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, before = streamed.settings, contents(streamed.settings)
+    stray = f"{settings.lake.database}/raw_trades/data/stray.parquet"
+    client("s3", settings).put_object(Bucket=settings.lake.bucket, Key=stray, Body=b"left by a commit that died")
+    young = stray.replace("stray", "young")
+    client("s3", settings).put_object(Bucket=settings.lake.bucket, Key=young, Body=b"of a commit that is being made")
+    listed = maintaining.objects_under
+
+    def aged(*words: Any) -> Any:
+        return ((key, at - timedelta(days=3) if "young" not in key else at) for key, at in listed(*words))
+
+    monkeypatch.setattr(maintaining, "objects_under", aged)
+    done = {each.table: each for each in maintain(spark, settings, ("raw_trades", "volume_aggregates"), timedelta(0), say)}
+    assert contents(settings) == before
+    for name, each in done.items():
+        assert each.after.files < each.before.files
+        assert each.after.snapshots < each.before.snapshots
+        assert each.notes == 1
+        assert TableAppender(settings).last_batch(name, QUERIES[name], RUN) == streamed.batch - 1
+    keys = {each["Key"] for each in client("s3", settings).list_objects_v2(Bucket=settings.lake.bucket).get("Contents", ())}
+    assert done["raw_trades"].orphans == 1
+    assert stray not in keys
+    assert young in keys
+    # A batch that comes again is known, the next one is written.
+    appender = TableAppender(settings)
+    again = LakeReader(settings).query("select * from volume_aggregates limit 1")
+    assert not appender.append_once("volume_aggregates", again, query="detect", run=RUN, batch_id=streamed.batch - 1)
+    # A second time there is nothing to do, and the memory is still there.
+    list(maintain(spark, settings, ("volume_aggregates",), timedelta(0), say))
+    assert TableAppender(settings).last_batch("volume_aggregates", "detect", RUN) == streamed.batch - 1
+
+
+def test_old_snapshots_stay_as_long_as_asked(spark: SparkSession, streamed: Stream) -> None:
+    commits = LakeHistory(streamed.settings).commits()["spreads"]
+    list(maintain(spark, streamed.settings, ("spreads",), datetime.now(UTC) - commits[-1].at + timedelta(minutes=1), say))
+    assert {each.snapshot_id for each in commits} <= {each.snapshot_id for each in LakeHistory(streamed.settings).commits()["spreads"]}
+
+
+def test_column_is_added_without_rewriting_while_the_stream_goes_on(spark: SparkSession, emulator: Settings) -> None:
+    made, batches = stream(settings_for(emulator))
+    made.write(next(batches))
+    made.write(next(batches))  # this writer keeps its view of the table
+    old = ask(made.settings, "select * from volume_aggregates")
+    checks = evolve(spark, made.settings, "volume_aggregates", "market_cap_rank", "int", {"BTC-USDT": "1"}, say)
+    assert all(check.holds for check in checks)
+    assert len(checks) == 3
+    made.write(next(batches))
+    made.write(next(batches))
+    rows = ask(made.settings, "select * from volume_aggregates")
+    new = [row for row in rows if {**row, "market_cap_rank": None} not in [{**each, "market_cap_rank": None} for each in old]]
+    assert len(rows) == len(old) + len(new)
+    ranked = {(row["symbol"], row["market_cap_rank"]) for row in new}
+    assert ranked >= {("BTC-USDT", 1), ("ETH-USDT", None)}
+    same = spark.table(f"lake.{made.settings.lake.database}.volume_aggregates").toArrow().to_pylist()
+    assert sorted(map(str, (row["market_cap_rank"] for row in same))) == sorted(str(row["market_cap_rank"]) for row in rows)
+    evolve(spark, made.settings, "volume_aggregates", "market_cap_rank", "int", {"BTC-USDT": "1", "ETH-USDT": "2"}, say)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values", "said"),
+    [
+        ("raw_trades", "rank", {}, "choose one of volume_aggregates"),
+        ("spreads", "peg", {}, "choose a new name"),
+        ("spreads", "a b", {}, "choose a new name"),
+        ("spreads", "rank", {"BTC-USDT": "first"}, "a value is not"),
+    ],
+)
+def test_what_can_not_be_added_is_refused(
+    spark: SparkSession, emulator: Settings, table: str, column: str, values: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        evolve(spark, emulator, table, column, "int", values, say)
