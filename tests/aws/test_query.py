@@ -125,7 +125,7 @@ def test_reader_sees_each_new_snapshot(lake: Settings, reader: LakeReader) -> No
 @pytest.mark.emulator
 def test_reader_names_the_tables_when_sql_is_wrong(reader: LakeReader) -> None:
     for sql in ("select * from nope", "select nope from spreads", "select 'x'::int from spreads"):
-        with pytest.raises(ConfigError, match="anomalies, gaps, heartbeats, quality, raw_trades"):
+        with pytest.raises(ConfigError, match="anomalies, anomalies_reprocessed, gaps, heartbeats, quality, raw_trades"):
             reader.query(sql)
 
 
