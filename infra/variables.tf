@@ -140,7 +140,7 @@ variable "emr" {
 
 variable "batch" {
   description = "The daily batch: its zip, and Python handlers by state. Null while there is none."
-  type        = object({ package = string, functions = map(string), entry_point = optional(string, "jobs/daily.py") })
+  type        = object({ package = string, functions = map(string), entry_point = optional(string, "jobs/run.py") })
   default     = null
 }
 

@@ -192,8 +192,11 @@ def run(test: Coroutine[Any, Any, None], within_s: float = 60.0) -> None:
     asyncio.run(asyncio.wait_for(test, within_s))
 
 
-def session(binance: str, coinbase: str, **overrides: Any) -> Settings:
-    """The sim profile with these endpoints; `overrides` replace fields of both exchanges."""
+def session(binance: str, coinbase: str, *, history: str | None = None, **overrides: Any) -> Settings:
+    """The sim profile with these endpoints, and Binance's REST `history`; `overrides` replace fields of both exchanges."""
     settings = load_profile("sim", {"exchanges.binance.ws": binance, "exchanges.coinbase.ws": coinbase})
+    if history is not None:
+        own = msgspec.structs.replace(settings.exchanges["binance"], rest=history)
+        settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
     exchanges = {name: msgspec.structs.replace(own, **overrides) for name, own in settings.exchanges.items()}
     return msgspec.structs.replace(settings, exchanges=exchanges)

@@ -1,4 +1,4 @@
-"""`ctc jobs ls | run NAME`: the batch jobs. Each is one command here, and one file in `jobs/` for a cluster to start."""
+"""`ctc jobs ls | run NAME`: the batch jobs, one command each; a cluster starts them by `jobs/run.py`."""
 
 from __future__ import annotations
 
@@ -391,13 +391,13 @@ def publish_metrics(
     write(("metric", "value", "published_now"), rows, format, count=len(rows))
 
 
-def start(name: str, words: Sequence[str]) -> int:
-    """Run one job as `python -m jobs.NAME` does; the exit code of `ctc jobs run NAME`."""
+def start(words: Sequence[str]) -> int:
+    """Run the job that the words name, as `python -m jobs.run` does; the exit code of `ctc jobs run`."""
     try:
-        run(args=[name, *words], prog_name="ctc jobs run")
+        run(args=list(words), prog_name="ctc jobs run")
     except SystemExit as end:
         return int(end.code or 0)
     except CtcError as error:
-        sys.stderr.write(f"{name}: {error}\n")
+        sys.stderr.write(f"{words[0]}: {error}\n")
         return error.exit_code
     return 0

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 from log_strategies import SYMBOL, Log, _Market, small_settings
 
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.aws.query import LakeReader
 from ctc.codec import encode_line, pack
 from ctc.detect import SymbolFold
 from ctc.model import Heartbeat, Trade, event_id
@@ -107,3 +109,16 @@ def stream(settings: Settings, batches: int = 4, seed: int = 7) -> tuple[Stream,
     size = {symbol: -(-len(found) // batches) for symbol, found in logs.items()}
     parts = ({symbol: found[at * size[symbol] : (at + 1) * size[symbol]] for symbol, found in logs.items()} for at in range(batches))
     return Stream(settings), parts
+
+
+def say(_: str) -> None:
+    """Nobody listens."""
+
+
+def ask(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    """Rows of the lake."""
+    reader = LakeReader(settings)
+    try:
+        return list(reader.query(sql).to_pylist())
+    finally:
+        reader.close()

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from past import binance_ids, serving, whole
 from pyspark.sql import SparkSession
-from streamed import Stream, settings_for, stream
+from streamed import Stream, ask, say, settings_for, stream
 
 from ctc.aws.clients import client
 from ctc.aws.historical import TABLE
 from ctc.aws.load import Wanted, load_history
-from ctc.aws.query import LakeReader
 from ctc.cli.gaps import COLUMNS, ledger
 from ctc.detect import ALL_DETECTORS
 from ctc.settings import Settings
@@ -23,18 +22,6 @@ from ctc.spark.reprocess import reprocess
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 SYMBOLS = ("BTC-USDT",)
-
-
-def say(_: str) -> None:
-    """Nobody listens."""
-
-
-def ask(settings: Settings, sql: str) -> list[dict[str, Any]]:
-    reader = LakeReader(settings)
-    try:
-        return list(reader.query(sql).to_pylist())
-    finally:
-        reader.close()
 
 
 def lost(settings: Settings) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from past import binance_ids, serving, whole
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream
+from streamed import RUN, Stream, say
 
 from ctc.aws.lakehouse import TableAppender
 from ctc.aws.query import LakeReader
@@ -35,10 +35,6 @@ LONGEST_S = 1.5  # after a job's first word of its own work; most of a small job
 Rows = list[dict[str, Any]]
 
 
-def say(_: str) -> None:
-    """Nobody listens."""
-
-
 def rows(settings: Settings, table: str) -> Rows:
     reader = LakeReader(settings)
     try:
@@ -51,7 +47,7 @@ def struck(settings: Settings, state: Path, seed: int, sign: str, *words: str) -
     """Run a job and kill it with all its processes a random while after it has said `sign`; whether it was still running."""
     save_state(msgspec.structs.replace(settings, aws=msgspec.structs.replace(settings.aws, emulator="")), state)
     job = subprocess.Popen(
-        [sys.executable, "-m", f"jobs.{words[0]}", *words[1:], "--state", str(state)],
+        [sys.executable, "-m", "jobs.run", *words, "--state", str(state)],
         env=child_environment(state), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert job.stderr is not None

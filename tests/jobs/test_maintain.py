@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream, settings_for, stream
+from streamed import RUN, Stream, ask, say, settings_for, stream
 
 from ctc.aws.clients import client
 from ctc.aws.history import LakeHistory
@@ -28,18 +28,6 @@ QUERIES = {
     "volume_aggregates": "detect",
     "spreads": "detect",
 }
-
-
-def say(_: str) -> None:
-    """Nobody listens."""
-
-
-def ask(settings: Settings, sql: str) -> list[dict[str, Any]]:
-    reader = LakeReader(settings)
-    try:
-        return list(reader.query(sql).to_pylist())
-    finally:
-        reader.close()
 
 
 def contents(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:

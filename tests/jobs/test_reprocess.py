@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream, log, records
+from streamed import RUN, Stream, log, records, say
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
@@ -22,10 +22,6 @@ from ctc.spark.reprocess import Reprocessed, reprocess
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
 LATER = "SOL-USDT"
-
-
-def say(_: str) -> None:
-    """Nobody listens."""
 
 
 def rows(made: Stream, table: str) -> list[dict[str, Any]]:

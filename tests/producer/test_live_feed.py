@@ -220,9 +220,7 @@ def test_what_could_not_be_made_up_for_reads_as_not_connected_to_its_end(tmp_pat
 
     async def test() -> None:
         async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
-            settings = session(binance.url, coinbase.url)
-            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
-            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            settings = session(binance.url, coinbase.url, history=binance.rest)
             made = producer(settings, tmp_path, stream, dead, until_ms=20_000)
             running = asyncio.create_task(made.run())
             await until(lambda: binance.sockets and coinbase.sockets)
@@ -258,9 +256,7 @@ def test_end_waits_for_a_connection_that_makes_up_for_what_it_missed(tmp_path: P
 
     async def test() -> None:
         async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
-            settings = session(binance.url, coinbase.url)
-            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
-            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            settings = session(binance.url, coinbase.url, history=binance.rest)
             made = producer(settings, tmp_path, stream, FakeStream(), until_ms=10_000, patience_s=0.3)
             running = asyncio.create_task(made.run())
             await until(lambda: binance.sockets and coinbase.sockets)
@@ -297,9 +293,7 @@ def test_what_came_while_the_machine_slept_is_made_up_for_before_its_heartbeats(
 
     async def test() -> None:
         async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
-            settings = session(binance.url, coinbase.url)
-            own = msgspec.structs.replace(settings.exchanges["binance"], rest=binance.rest)
-            settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})
+            settings = session(binance.url, coinbase.url, history=binance.rest)
             venues = Venues.of(settings)
             feed = LiveFeed(settings, venues, clock, rng=random.Random(5))
             made = Producer(settings, tmp_path, feed, venues=venues, clock=clock, trades=stream, dead=FakeStream())

@@ -16,7 +16,7 @@ class DynamoThrottled(Fault):
 
     name = "dynamo_throttled"
     part = "DynamoDB"
-    what = "75 % of the calls are throttled, so that three tries are often not enough"
+    what = "75 % of the calls are throttled, so that five tries are not always enough"
     group = "stores"
     behind_stream = True
 
