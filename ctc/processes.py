@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,9 @@ from ctc.settings import child_environment
 
 HOST = "127.0.0.1"
 _TAIL_BYTES = 16_384
+# Above what services are known by, below what systems give to connections that go out.
+_LISTENING = (15_000, 32_768)
+_ANY = random.SystemRandom()  # processes that look at the same time, and tests that seed `random`, find others
 
 
 class Child:
@@ -130,11 +134,11 @@ def spawn(
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port on 127.0.0.1 that nothing listens on now; not one of those that connections going out are given (Linux: 32768 and up)."""
+    while True:
+        port = _ANY.randrange(*_LISTENING)
+        if port_is_free(port):
+            return port
 
 
 def port_is_free(port: int) -> bool:

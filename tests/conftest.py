@@ -1,4 +1,4 @@
-"""What every test may use. `emulator`: Settings of a running emulator; names of tables and buckets are new for each test."""
+"""What every test may use: Settings of a running emulator, its names each test's own, and Spark in this process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from ctc.processes import free_port
-from ctc.settings import ROOT, Settings, load_profile, machine
+from ctc.settings import ROOT, Settings, become_child, load_profile, machine
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def pytest_configure() -> None:
@@ -21,7 +25,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked slow, unless `-m` speaks of it."""
+    """Leave out what is marked slow, unless `-m` speaks of it. PySpark in this process leaves its sockets to the garbage collector."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"))
     if "slow" in (config.option.markexpr or ""):
         return
     for item in items:
@@ -48,6 +55,19 @@ def emulator_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sett
         yield settings
     finally:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(emulator_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The one Spark session of this process: PySpark has but one, and who stops it stops it for all."""
+    from ctc.spark.job import fresh
+    from ctc.spark.session import build_session
+
+    state = tmp_path_factory.mktemp("spark")
+    become_child(state)
+    session = fresh(build_session(emulator_settings, "ctc-tests", state))
+    yield session
+    session.stop()
 
 
 @pytest.fixture

@@ -153,6 +153,8 @@ def test_child_ends_when_its_parent_is_killed(tmp_path: Path, number: signal.Sig
 def test_free_port_is_free_until_taken() -> None:
     port = free_port()
     assert port_is_free(port)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert port < other.getsockname()[1], "among those that a connection may be given meanwhile"
     with socket.create_server(("127.0.0.1", port)):
         assert not port_is_free(port)
 

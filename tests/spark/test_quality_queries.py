@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,15 +38,12 @@ from ctc.quality.rules import RULES
 from ctc.settings import Settings, save_state
 from ctc.spark.app import QueryPlan, StreamingApp, read_records
 from ctc.spark.plans import dead_letters_plan, lake_plan
-from ctc.spark.session import build_session
 from ctc.wiring import create_resources
 
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.emulator,
     pytest.mark.timeout(600),
-    # PySpark in this process leaves its sockets to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 GOOD, LATE, INCONSISTENT, TWICE = 40, 3, 2, 5
@@ -147,15 +142,6 @@ class Stage:
         return list(json.loads(body)["days"])
 
 
-@contextmanager
-def session_of(settings: Settings, state: Path) -> Iterator[SparkSession]:
-    spark = build_session(settings, "quality", state)
-    try:
-        yield spark
-    finally:
-        spark.stop()
-
-
 def put_poison(stage: Stage) -> Counter[str]:
     """Good, flagged and doubled trades, and one of every kind that is refused; how many records break each rule."""
     flagged = [a_trade(100 + n, ingestion_timestamp=NOON + timedelta(hours=1)) for n in range(LATE)]
@@ -173,88 +159,84 @@ def put_poison(stage: Stage) -> Counter[str]:
 
 
 def test_poison_is_counted_once_and_letters_are_sent_again_once(
-    emulator: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, emulator: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     create_resources(emulator)
     save_state(emulator, tmp_path)
-    with session_of(emulator, tmp_path) as spark:
-        stage = Stage(spark, emulator, tmp_path)
-        broken = put_poison(stage)
-        letters = len(LINES) + len(RECORDS) + 3 + 3  # several, misrouted, a foreign key; three of the dead-letter stream
-        kept = GOOD + LATE + INCONSISTENT
-        for query in ("lake", "dead_letters"):
-            stage.crash(query)
-            stage.run(query)
+    stage = Stage(spark, emulator, tmp_path)
+    broken = put_poison(stage)
+    letters = len(LINES) + len(RECORDS) + 3 + 3  # several, misrouted, a foreign key; three of the dead-letter stream
+    kept = GOOD + LATE + INCONSISTENT
+    for query in ("lake", "dead_letters"):
+        stage.crash(query)
+        stage.run(query)
 
-        found = list(DeadLetters(emulator).find())
-        assert len(found) == len({letter.id for letter in found}) == letters
-        refusing = {name: n for name, n in broken.items() if RULES[name].category}
-        assert Counter(rule for letter in found for rule in set(letter.rules)) == refusing
-        (day,) = stage.summary()
-        assert day["letters"] == letters
-        assert sums(day["groups"]) == refusing
+    found = list(DeadLetters(emulator).find())
+    assert len(found) == len({letter.id for letter in found}) == letters
+    refusing = {name: n for name, n in broken.items() if RULES[name].category}
+    assert Counter(rule for letter in found for rule in set(letter.rules)) == refusing
+    (day,) = stage.summary()
+    assert day["letters"] == letters
+    assert sums(day["groups"]) == refusing
 
-        expected = {"processed": kept + letters, "passed": GOOD, "failed": letters, **broken}
-        assert stage.measures() == expected
-        assert stage.rows("select count(*) n, count(distinct event_id) ids from raw_trades") == [{"n": kept, "ids": kept}]
-        assert stage.rows("select is_late, is_inconsistent, count(*)::int n from raw_trades group by all order by all") == [
-            {"is_late": False, "is_inconsistent": False, "n": GOOD},
-            {"is_late": False, "is_inconsistent": True, "n": INCONSISTENT},
-            {"is_late": True, "is_inconsistent": False, "n": LATE},
-        ]
-        for name, value in {
-            "RecordsProcessed": kept + letters,
-            "RecordsPassed": GOOD,
-            "RecordsFailed": letters,
-            "RecordsLate": LATE,
-            "RecordsDuplicate": TWICE,
-        }.items():
-            stage.published(name, value)
-        assert stage.metric("QualityScore", "Average") == pytest.approx(100 * GOOD / (kept + letters))
-        assert stage.metric("FailureRate", "Average") == pytest.approx(100 * letters / (kept + letters))
+    expected = {"processed": kept + letters, "passed": GOOD, "failed": letters, **broken}
+    assert stage.measures() == expected
+    assert stage.rows("select count(*) n, count(distinct event_id) ids from raw_trades") == [{"n": kept, "ids": kept}]
+    assert stage.rows("select is_late, is_inconsistent, count(*)::int n from raw_trades group by all order by all") == [
+        {"is_late": False, "is_inconsistent": False, "n": GOOD},
+        {"is_late": False, "is_inconsistent": True, "n": INCONSISTENT},
+        {"is_late": True, "is_inconsistent": False, "n": LATE},
+    ]
+    for name, value in {
+        "RecordsProcessed": kept + letters,
+        "RecordsPassed": GOOD,
+        "RecordsFailed": letters,
+        "RecordsLate": LATE,
+        "RecordsDuplicate": TWICE,
+    }.items():
+        stage.published(name, value)
+    assert stage.metric("QualityScore", "Average") == pytest.approx(100 * GOOD / (kept + letters))
+    assert stage.metric("FailureRate", "Average") == pytest.approx(100 * letters / (kept + letters))
 
-        answer = stage.quality()
-        total = answer["total"]
-        assert {name: total[name] for name in ("processed", "passed", "failed", "late", "inconsistent", "duplicates")} == {
-            "processed": kept + letters,
-            "passed": GOOD,
-            "failed": letters,
-            "late": LATE,
-            "inconsistent": INCONSISTENT,
-            "duplicates": TWICE,
-        }
-        assert {rule["rule"]: rule["records"] for rule in answer["rules"] if rule["records"]} == broken
-        assert len(answer["samples"]) == 20
+    answer = stage.quality()
+    total = answer["total"]
+    assert {name: total[name] for name in ("processed", "passed", "failed", "late", "inconsistent", "duplicates")} == {
+        "processed": kept + letters,
+        "passed": GOOD,
+        "failed": letters,
+        "late": LATE,
+        "inconsistent": INCONSISTENT,
+        "duplicates": TWICE,
+    }
+    assert {rule["rule"]: rule["records"] for rule in answer["rules"] if rule["records"]} == broken
+    assert len(answer["samples"]) == 20
 
-        ctc = caller(capsys, monkeypatch)
-        with locked(tmp_path):
-            only_said = ctc("dlq", "replay", "--format", "json", "--state", tmp_path)
-            assert "2 trades of 2 can be sent (--yes does)" in only_said.err
-            sent = ctc("dlq", "replay", "--yes", "--format", "json", "--state", tmp_path)
-            assert f"{letters} letters: 2 trades of 2 sent, {letters - 2} stay" in sent.err
-            assert [row["outcome"] for row in json.loads(sent.out)].count("1 trade") == 2
-            assert "0 trades of 0 sent" in ctc("dlq", "replay", "--yes", "--state", tmp_path).err
-        stage.crash("lake")
-        stage.run("lake")
-        replayed = (
-            "select symbol, trade_id, ingestion_timestamp at time zone 'UTC' taken from raw_trades where trade_id >= 900 order by all"
-        )
-        once = [
-            {"symbol": "BTC-USDT", "trade_id": 900, "taken": NOON.replace(tzinfo=None)},
-            {"symbol": "ETH-USDT", "trade_id": 901, "taken": (NOON + timedelta(milliseconds=941)).replace(tzinfo=None)},
-        ]
-        assert stage.rows(replayed) == once
-        assert stage.measures() == {**expected, "processed": kept + letters + 2, "passed": GOOD + 2}
+    ctc = caller(capsys, monkeypatch)
+    with locked(tmp_path):
+        only_said = ctc("dlq", "replay", "--format", "json", "--state", tmp_path)
+        assert "2 trades of 2 can be sent (--yes does)" in only_said.err
+        sent = ctc("dlq", "replay", "--yes", "--format", "json", "--state", tmp_path)
+        assert f"{letters} letters: 2 trades of 2 sent, {letters - 2} stay" in sent.err
+        assert [row["outcome"] for row in json.loads(sent.out)].count("1 trade") == 2
+        assert "0 trades of 0 sent" in ctc("dlq", "replay", "--yes", "--state", tmp_path).err
+    stage.crash("lake")
+    stage.run("lake")
+    replayed = "select symbol, trade_id, ingestion_timestamp at time zone 'UTC' taken from raw_trades where trade_id >= 900 order by all"
+    once = [
+        {"symbol": "BTC-USDT", "trade_id": 900, "taken": NOON.replace(tzinfo=None)},
+        {"symbol": "ETH-USDT", "trade_id": 901, "taken": (NOON + timedelta(milliseconds=941)).replace(tzinfo=None)},
+    ]
+    assert stage.rows(replayed) == once
+    assert stage.measures() == {**expected, "processed": kept + letters + 2, "passed": GOOD + 2}
 
-        with locked(tmp_path):
-            assert "2 trades of 2 sent" in ctc("dlq", "replay", "--yes", "--again", "--state", tmp_path).err
-            listed = json.loads(ctc("dlq", "ls", "--limit", "1000", "--format", "json", "--state", tmp_path).out)
-        stage.run("lake")
-        assert stage.rows(replayed) == once
-        assert stage.measures() == {**expected, "processed": kept + letters + 2, "passed": GOOD + 2, "duplicate": TWICE + 2}
-        assert sum(row["replayed"] is not None for row in listed) == 2
-        assert len(listed) == letters
+    with locked(tmp_path):
+        assert "2 trades of 2 sent" in ctc("dlq", "replay", "--yes", "--again", "--state", tmp_path).err
+        listed = json.loads(ctc("dlq", "ls", "--limit", "1000", "--format", "json", "--state", tmp_path).out)
+    stage.run("lake")
+    assert stage.rows(replayed) == once
+    assert stage.measures() == {**expected, "processed": kept + letters + 2, "passed": GOOD + 2, "duplicate": TWICE + 2}
+    assert sum(row["replayed"] is not None for row in listed) == 2
+    assert len(listed) == letters
 
 
 def sums(groups: list[dict[str, Any]]) -> dict[str, int]:
