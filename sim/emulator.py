@@ -22,7 +22,7 @@ from ctc.settings import ROOT, Settings
 from sim import ministack_server
 
 PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
-START_S = 30.0
+START_S = 120.0
 STOP_S = 120.0
 
 

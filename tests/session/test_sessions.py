@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,7 @@ from ctc.aws.clients import client
 from ctc.aws.query import LakeReader
 from ctc.codec import pack
 from ctc.session import reachable
-from ctc.settings import ROOT, child_environment, load_state, machine
+from ctc.settings import ROOT, Settings, child_environment, load_state, machine
 from sim.compare import compare_lake, compare_rows, newest
 from sim.reference import reference
 from sim.report import log_of
@@ -64,6 +65,21 @@ def until(condition: Callable[[], bool], what: str, process: subprocess.Popen[by
             process.wait(pause)
         except subprocess.TimeoutExpired:
             continue
+
+
+@contextmanager
+def session_until_ctrl_c(log: Path, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A session for the block, which then gets Ctrl-C and has to end well; it never outlives the test."""
+    with log.open("wb") as out:
+        session = subprocess.Popen([*CTC, *map(str, words)], stdout=out, stderr=out, start_new_session=True)
+    try:
+        yield session
+        session.send_signal(signal.SIGINT)
+        assert session.wait(DEADLINE_S) == 0, log.read_text()[-3000:]
+    finally:
+        if session.poll() is None:
+            os.killpg(session.pid, signal.SIGKILL)  # its processes are on a leash
+            session.wait()
 
 
 @pytest.fixture(scope="module")
@@ -220,54 +236,41 @@ def sorted_rows(table: pa.Table, key: str) -> list[dict[str, Any]]:
 
 def test_session_outlives_poison_a_killed_spark_and_a_restart(tmp_path: Path) -> None:
     state, log = tmp_path / "state", tmp_path / "session.log"
-    with log.open("wb") as out:
-        session = subprocess.Popen(
-            [*CTC, "sim", "--rate", "0.2", "--state", str(state), "--free-ports"], stdout=out, stderr=out, start_new_session=True
+    with session_until_ctrl_c(log, "sim", "--rate", "0.2", "--state", state, "--free-ports") as session:
+        until(lambda: _batch(state, "lake") >= 0 and _batch(state, "detect") >= 1, "the first batches", session, log)
+        settings = load_state(state)
+        until(lambda: _alerts(settings) > 0, "an alert", session, log)
+
+        second = ctc("sim", "--state", state, "--free-ports")
+        assert second.returncode == 1
+        assert "already runs" in second.stderr
+        assert "Traceback" not in second.stderr
+
+        poison = [
+            b"",
+            b"\x28\xb5\x2f\xfdnot zstd",
+            b"\xff\xfe{",
+            b'{"price": null}\nnull\n[]',
+            pack([b'{"heartbeat": 7}', b"x" * 100_000]),
+        ]
+        entries = [{"Data": data or b"\n", "PartitionKey": key} for data in poison for key in ("BTC-USDT", "NO-SUCH")]
+        client("kinesis", settings).put_records(StreamName=settings.stream.trades, Records=entries)
+        until(lambda: (_totals(state, "lake").get("rejects") or 0) >= 10, "the rejects", session, log)
+        found = client("s3", settings).list_objects_v2(Bucket=settings.lake.raw_bucket, Prefix="dlq/")
+        assert {item["Key"].split("/")[1] for item in found["Contents"]} >= {"malformed", "incomplete"}
+
+        before = status.read(state, "detect") or {}
+        os.kill(before["pid"], signal.SIGKILL)
+        until(
+            lambda: (status.read(state, "detect") or {})["pid"] != before["pid"] and _batch(state, "detect") > before["batch"],
+            "a batch after the kill",
+            session,
+            log,
         )
-        try:
-            until(lambda: _batch(state, "lake") >= 0 and _batch(state, "detect") >= 1, "the first batches", session, log)
-            settings = load_state(state)
-            alerts = httpx.get(f"http://127.0.0.1:{settings.api.port}/alerts", timeout=60, trust_env=False).json()
-            assert alerts["count"] == len(alerts["alerts"]) > 0
-
-            second = ctc("sim", "--state", state, "--free-ports")
-            assert second.returncode == 1
-            assert "already runs" in second.stderr
-            assert "Traceback" not in second.stderr
-
-            poison = [
-                b"",
-                b"\x28\xb5\x2f\xfdnot zstd",
-                b"\xff\xfe{",
-                b'{"price": null}\nnull\n[]',
-                pack([b'{"heartbeat": 7}', b"x" * 100_000]),
-            ]
-            entries = [{"Data": data or b"\n", "PartitionKey": key} for data in poison for key in ("BTC-USDT", "NO-SUCH")]
-            client("kinesis", settings).put_records(StreamName=settings.stream.trades, Records=entries)
-            until(lambda: (_totals(state, "lake").get("rejects") or 0) >= 10, "the rejects", session, log)
-            found = client("s3", settings).list_objects_v2(Bucket=settings.lake.raw_bucket, Prefix="dlq/")
-            assert {item["Key"].split("/")[1] for item in found["Contents"]} >= {"malformed", "incomplete"}
-
-            before = status.read(state, "detect") or {}
-            os.kill(before["pid"], signal.SIGKILL)
-            until(
-                lambda: (status.read(state, "detect") or {})["pid"] != before["pid"] and _batch(state, "detect") > before["batch"],
-                "a batch after the kill",
-                session,
-                log,
-            )
-        finally:
-            session.send_signal(signal.SIGINT)
-            assert session.wait(180) == 0, log.read_text()[-3000:]
 
     clock = (status.read(state, "detect") or {})["clock"]
-    with log.open("wb") as out:
-        resumed = subprocess.Popen([*CTC, "sim", "--resume", "--state", str(state)], stdout=out, stderr=out)
-    try:
+    with session_until_ctrl_c(log, "sim", "--resume", "--state", state) as resumed:
         until(lambda: ((status.read(state, "detect") or {}).get("clock") or "") > clock, "the clock to go on", resumed, log)
-    finally:
-        resumed.send_signal(signal.SIGINT)
-        assert resumed.wait(180) == 0, log.read_text()[-3000:]
     markets = rows(
         state,
         """select native_symbol, count(*) held, count(distinct trade_id) ids, max(trade_id) - min(trade_id) + 1 span
@@ -277,6 +280,16 @@ def test_session_outlives_poison_a_killed_spark_and_a_restart(tmp_path: Path) ->
     assert all(row["held"] == row["ids"] == row["span"] for row in markets), markets
     twice = "select count(*) n from (select alert_id from anomalies group by alert_id having count(*) > 1)"
     assert rows(state, twice) == [{"n": 0}]
+
+
+def _alerts(settings: Settings) -> int:
+    """How many `GET /alerts` answers; 0 while the API starts."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{settings.api.port}/alerts", timeout=60, trust_env=False).json()
+    except httpx.TransportError:
+        return 0
+    assert answer["count"] == len(answer["alerts"])
+    return int(answer["count"])
 
 
 def _batch(state: Path, query: str) -> int:
