@@ -92,7 +92,9 @@ def _looks(settings: Settings) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 def _measure(name: str, page: str, query: dict[str, str]) -> int:
     """Print a row of the table; 1 when the page did not draw."""
-    first, again, failed = [], [], 0
+    first: list[float] = []
+    again: list[float] = []
+    failed = 0
     for _ in range(TIMES):
         st.cache_data.clear()
         st.cache_resource.clear()

@@ -19,7 +19,7 @@ def seconds() -> Counter[str]:
         except OSError:
             continue
         found[group] += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
-    return Counter({group: ticks / TICKS for group, ticks in found.items()})  # type: ignore[misc]
+    return Counter({group: ticks / TICKS for group, ticks in found.items()})
 
 
 def between(before: Counter[str], after: Counter[str]) -> dict[str, float]:

@@ -61,7 +61,7 @@ def sustained(state: Path, say: Say, overrides: Overrides, minutes: int) -> list
         say(f"{minutes} market minutes through the sockets")
         run.start("exchange", "producer", options=("--until", (FIXED_START + timedelta(minutes=minutes)).isoformat()))
         began = run.until(lambda: run.said("producer", "trades") > 0, "the first trade")
-        sent_at = run.until(lambda: run.session.ended("producer"), "the producer's end")
+        sent_at = run.until(lambda: run.session.all_sent(), "the producer's end")
         sent, reached = run.said("producer", "trades"), min(run.totals()) - before
         end = run.both_have(before + sent)
     rate, producer = sent / (end - began), sent / (sent_at - began)

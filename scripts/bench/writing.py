@@ -18,6 +18,7 @@ import msgspec
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.metrics import DynamoMetrics
 from ctc.settings import ROOT, load_state
+from sim.plan import FIXED_START
 
 ALERTS, LATER = 2, 30  # in each batch, and how many batches later each gets its last revision
 WORDS = f"a batch a second with {ALERTS} new alerts and {ALERTS} revisions written meanwhile"
@@ -47,7 +48,7 @@ def main(state: Path) -> None:
         fresh = [msgspec.structs.replace(api.an_alert(rng, rng.choice(symbols), now), revision=0, final=False) for _ in range(ALERTS)]
         told += fresh
         last = [msgspec.structs.replace(alert, revision=1, final=True) for alert in told[-ALERTS * (LATER + 1) : -ALERTS * LATER]]
-        minute = int((now - api.FIXED_START) / timedelta(minutes=1)) - 1
+        minute = int((now - FIXED_START) / timedelta(minutes=1)) - 1
         bars = [api.a_bar(symbol, venue, minute) for symbol in symbols for venue in settings.session.exchanges]
         snapshots = [api.a_snapshot(symbol, now, 1000 + second) for symbol in settings.session.symbols]
         alerts.put(fresh + last)

@@ -16,7 +16,17 @@ LOCKS = ROOT / "packages"
 
 def install(lock: str, into: Path, wanted: Target) -> None:
     """The packages of `packages/LOCK.lock`, as their wheels have them, by hash; SetupError when one can't be had."""
-    words = ["pip", "install", "--target", into, "--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile-bytecode"]
+    words: list[str | Path] = [
+        "pip",
+        "install",
+        "--target",
+        into,
+        "--require-hashes",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--no-compile-bytecode",
+    ]
     words += ["--link-mode", "copy", "--python", sys.executable, "--python-version", wanted.python]
     words += ["--python-platform", wanted.platform] if wanted.platform else []
     run([*words, "-r", LOCKS / f"{lock}.lock"], "does this machine reach its Python package index, and is there a wheel for the target?")
