@@ -24,6 +24,7 @@ from ctc.settings import Settings, load_state, session_state
 
 HOST = "127.0.0.1"
 HELPERS = 4
+PUBLISH_EVERY_S = 2
 SWITCH_S = 0.0005  # how long a thread that renews what is kept may hold up the one that answers (Python's own: 5 ms, each time)
 
 
@@ -77,13 +78,21 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(settings: Settings, state: Path) -> None:
-    """Answer until SIGTERM or SIGINT; `STATE/status/api.json` tells the URL."""
+    """Answer until SIGTERM or SIGINT; `STATE/status/api.json` tells the URL, and is written anew while the loop goes round."""
     import uvicorn  # here, since Lambda imports this module and has no server
 
     sys.setswitchinterval(SWITCH_S)
     with listen(settings.api.port) as opened:
-        server = uvicorn.Server(uvicorn.Config(build_local(settings, state), log_level="warning", access_log=False))
-        status.publish(state, "api", {"state": "running", "url": f"http://{HOST}:{opened.getsockname()[1]}"})
+        running = {"state": "running", "url": f"http://{HOST}:{opened.getsockname()[1]}"}
+
+        async def publish() -> None:
+            status.publish(state, "api", running)
+
+        app = build_local(settings, state)
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, callback_notify=publish, timeout_notify=PUBLISH_EVERY_S)
+        )
+        status.publish(state, "api", running)
         # uvicorn raises the signal that stopped it once more; taken here, so that the end is published and the exit code is 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)

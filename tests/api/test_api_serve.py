@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,17 @@ from ctc.settings import Settings, child_environment, save_state
 DEADLINE_S = 60
 
 
-def _await_url(state: Path, process: subprocess.Popen[bytes]) -> str:
+def _until(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        published = status.read(state, "api")
-        if published is not None:
-            return str(published["url"])
-        try:
-            process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-    raise AssertionError(f"the API did not come up; exit code {process.poll()}")
+    while not condition():
+        assert time.monotonic() < deadline, "the API does not do it"
+        with suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"the API ended with exit code {process.wait(0.05)}")
+
+
+def _await_url(state: Path, process: subprocess.Popen[bytes]) -> str:
+    _until(lambda: status.read(state, "api"), process)
+    return str((status.read(state, "api") or {})["url"])
 
 
 def test_served_process_answers_from_the_sessions_tables(emulator: Settings, tmp_path: Path) -> None:
@@ -53,6 +54,8 @@ def test_served_process_answers_from_the_sessions_tables(emulator: Settings, tmp
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             assert client.get("/alerts").json()["count"] == 1
             assert client.get("/health").json()["status"] == "ok"
+        first = status.read(tmp_path, "api")
+        _until(lambda: (status.read(tmp_path, "api") or {})["written_at"] > (first or {})["written_at"], process)
     finally:
         process.terminate()
         code = process.wait(DEADLINE_S)
