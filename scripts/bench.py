@@ -62,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
     parser.add_argument("--url", help="measure nothing but the API of a session that runs, at this URL")
+    parser.add_argument("--fill", type=Path, metavar="STATE", help="with --url: store 100,000 alerts in that session's folder first")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--state", type=Path, default=ROOT / ".ctc" / "bench", help="where the sessions live (default: .ctc/bench)")
     return parser.parse_args()
@@ -80,7 +81,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
     }
     if options.url:
-        return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0)}
+        return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0, options.fill, 5_000 if quick else 100_000)}
     return {name: measure for name, measure in known.items() if not options.only or name in options.only}
 
 

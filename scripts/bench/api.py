@@ -36,7 +36,7 @@ from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, SpaceLedger, Spre
 from ctc.processes import spawn
 from ctc.quality.counts import QualityBatch, Tally
 from ctc.session import clear
-from ctc.settings import Settings, load_profile, save_state
+from ctc.settings import Settings, load_profile, load_state, save_state
 from ctc.wiring import emulator
 from sim.plan import FIXED_START
 
@@ -83,19 +83,28 @@ def api(state: Path, say: Say, alerts: int, seconds: float) -> list[Row]:
         server.stop()
 
 
-def of_running(url: str, say: Say, seconds: float) -> list[Row]:
-    """The same of a running session, with what it holds; its limits per client must let `RATE` pass (`CTC_API__REQUESTS_PER_S`)."""
+def of_running(url: str, say: Say, seconds: float, filled: Path | None, alerts: int) -> list[Row]:
+    """The same of a running session, with what it holds; its limits per client must let `RATE` pass (`CTC_API__REQUESTS_PER_S`).
+
+    `filled` is the session's folder: that many alerts are stored in it first, over the 24 hours before its clock.
+    """
     try:
         found = httpx.get(f"{url}/alerts", params={"limit": 200}, trust_env=False).raise_for_status().json()
+        now = datetime.fromisoformat(httpx.get(f"{url}/session", trust_env=False).raise_for_status().json()["clock"])
     except httpx.HTTPError as error:
         raise CtcError(f"the API at {url} does not answer: {error}") from error
-    return measure(url, [alert["alert_id"] for alert in found["alerts"]], seconds, say, f"{RATE} requests/s, the pipeline running")
+    ids, beside = [alert["alert_id"] for alert in found["alerts"]], f"{RATE} requests/s, the pipeline running"
+    if filled is not None:
+        say(f"storing {alerts:,} alerts")
+        ids += _fill_alerts(load_state(filled), alerts, now)
+        beside += f", {alerts:,} alerts stored"
+    return measure(url, ids, seconds, say, beside, now)
 
 
-def measure(url: str, ids: list[str], seconds: float, say: Say, beside: str) -> list[Row]:
-    """A row for each endpoint of the API at this URL; `ids` are of alerts that it has."""
+def measure(url: str, ids: list[str], seconds: float, say: Say, beside: str, now: datetime = NOW) -> list[Row]:
+    """A row for each endpoint of the API at this URL; `ids` are of alerts that it has, `now` is its stream's clock."""
     rows = []
-    for name, paths in _paths(ids).items():
+    for name, paths in _paths(ids, now).items():
         say(f"GET {name}")
         _at_a_rate(url, paths, 2.0)  # warm
         p50, p99 = _percentiles(url, paths, seconds)
@@ -124,9 +133,9 @@ def _bare() -> Iterator[str]:
         process.wait()
 
 
-def _paths(ids: list[str]) -> dict[str, Iterator[str]]:
+def _paths(ids: list[str], now: datetime) -> dict[str, Iterator[str]]:
     rng = random.Random(7)
-    places = [f"{int((NOW - timedelta(seconds=rng.uniform(0, 7200))).timestamp() * 1e6)}.{uuid.UUID(int=0)}" for _ in range(500)]
+    places = [f"{int((now - timedelta(seconds=rng.uniform(0, 7200))).timestamp() * 1e6)}.{uuid.UUID(int=0)}" for _ in range(500)]
     fixed = (
         "/alerts?type=whale&symbol=BTC-USDT",
         "/alerts?severity=critical",
@@ -188,13 +197,18 @@ def _url(state: Path, ended: Callable[[], int | None]) -> str:
     raise CtcError(f"the API did not start: see {state / 'logs'}")
 
 
-def _fill(settings: Settings, count: int) -> list[str]:
+def _fill_alerts(settings: Settings, count: int, now: datetime) -> list[str]:
     rng = random.Random(1)
     store = DynamoAlerts(settings)
     step = timedelta(hours=24) / count
-    made = [an_alert(rng, settings.session.symbols[number % 3], NOW - step * number - timedelta(seconds=1)) for number in range(count)]
+    made = [an_alert(rng, settings.session.symbols[number % 3], now - step * number - timedelta(seconds=1)) for number in range(count)]
     for start in range(0, count, WRITE_AT_ONCE):
         store.put(made[start : start + WRITE_AT_ONCE])
+    return [alert.alert_id for alert in made]
+
+
+def _fill(settings: Settings, count: int) -> list[str]:
+    ids = _fill_alerts(settings, count, NOW)
     bars = [
         a_bar(symbol, venue, minute)
         for symbol in settings.session.symbols[:3]
@@ -207,7 +221,7 @@ def _fill(settings: Settings, count: int) -> list[str]:
     for symbol in settings.session.symbols:
         metrics.put_ledger(symbol, GapLedger(spaces={"binance|spot|BTCUSDT|aggTrade": _ids()}))
     DynamoQuality(settings).put(QualityBatch(query="lake", run="bench", batch_id=1, tallies=[_tally(minute) for minute in range(1440)]))
-    return [alert.alert_id for alert in made]
+    return ids
 
 
 def _ids() -> SpaceLedger:
