@@ -46,8 +46,9 @@ def main() -> int:
     with _up(options.state, options.minutes) as settings:
         become_child(options.state)
         print(f"{revision()}; {describe()}")
-        for name, (newest, *older) in LakeHistory(settings).commits().items():
-            print(f"{name}: {newest.rows:,} rows in {newest.files:,} files, {len(older) + 1} commits")
+        for name, commits in LakeHistory(settings).commits().items():
+            size = f"{commits[0].rows:,} rows in {commits[0].files:,} files" if commits else "empty"
+            print(f"{name}: {size}, {len(commits)} commits")
         return sum([_measure(*each) for each in _looks(settings)])
 
 

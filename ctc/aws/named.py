@@ -111,13 +111,14 @@ class NamedReader(LakeReader):
 
     def ask(self, name: str, values: Values) -> pa.Table:
         """The answer. Raises ConfigError, and LakeError when the lake can't be read."""
-        self._refresh()
+        asked = text(name, self._settings, values)
+        self._refresh(asked)
         commits = self._history.commits()
 
         def find(table: str, moment: datetime) -> int:
             return snapshot_at(commits, table, moment)
 
-        return self.query(turned(text(name, self._settings, values), "duckdb", lambda at: self._view(at, commits), find))
+        return self.query(turned(asked, "duckdb", lambda at: self._view(at, commits), find))
 
     def _view(self, at: At, commits: dict[str, list[Commit]]) -> str:
         if at.metadata:

@@ -60,7 +60,7 @@ class LakeReader:
         Decimals keep every digit. Raises ConfigError for SQL that can't be run, LakeError when the lake can't be read.
         """
         check_read_only(sql)
-        names = self._refresh()
+        names = self._refresh(sql)
         with self._connection.cursor() as cursor, self._translating(names):
             return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
 
@@ -78,13 +78,18 @@ class LakeReader:
         except duckdb.Error as error:
             raise LakeError(f"the lake at {self._where()} can't be read: {_first_line(error)}") from error
 
-    def _refresh(self) -> list[str]:
-        """Point each view at its table's newest metadata."""
+    def _refresh(self, sql: str) -> list[str]:
+        """Point the views of tables that the text speaks of, or all where it names none, at their newest metadata; all tables' names.
+
+        To point one, DuckDB reads the table's manifests: after a day of commits that takes longer than most questions.
+        """
         locations = self._find()
+        text = sql.casefold()
+        named = {name for name in locations if name.casefold() in text} or set(locations)
         with self._lock:
             self._sign()
-            for name, location in locations.items():
-                if self._views.get(name) != location:
+            for name in sorted(named):
+                if self._views.get(name) != (location := locations[name]):
                     self._point(name, location)
         return sorted(locations)
 

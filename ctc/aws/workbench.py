@@ -63,7 +63,7 @@ class Workbench(LakeReader):
         """
         check_read_only(sql)
         self._check_sources(without_explain(sql))
-        names = self._refresh()
+        names = self._refresh(sql)
         began = time.monotonic()
         with self._connection.cursor() as cursor, self._translating(names):
             timer = threading.Timer(self.limits.seconds, cursor.interrupt)

@@ -43,6 +43,15 @@ def rows(reader: LakeReader, sql: str, **parameters: Any) -> list[dict[str, Any]
     return found
 
 
+def test_only_the_tables_of_the_question_are_looked_up(reader: LakeReader) -> None:
+    assert rows(reader, "select count(*) n from Spreads") == [{"n": 2}]
+    assert set(reader._views) == {"spreads"}
+    assert rows(reader, "select count(*) n from spreads join volume_aggregates using (symbol)") == [{"n": 2}]
+    assert set(reader._views) == {"spreads", "volume_aggregates"}
+    assert rows(reader, "select 1 one") == [{"one": 1}]
+    assert set(reader._views) == set(TABLES)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
