@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from ctc.wallets import AlphaRules, SkillReport, WalletTrade, score_wallets
-from sim.wallets import DAY_S, T0_S, WalletMarket, WalletTape, wallet_tape
+from sim.alpha_tape import DAY_S, T0_S, WalletMarket, WalletTape, wallet_tape
 
 FREE = AlphaRules(horizons_s=(300,), taker_fee_bp=0, maker_fee_bp=0)
 FEES = AlphaRules(horizons_s=(300,), taker_fee_bp=2, maker_fee_bp=0)

@@ -43,7 +43,7 @@ def test_where_wallets_do_not_differ_there_is_no_posterior_and_no_flag() -> None
     said = report(drawn(1, [8] * WALLETS, 10))  # all have the same edge: nothing tells them apart
     assert (said.verdict, said.mean_bp) == ("no detectable skill", None)
     assert {(score.alpha_bp, score.low_bp, score.p_positive, score.flagged) for score in said.scores} == {(None, None, None, False)}
-    assert sum(score.p_value < 0.01 for score in said.scores) > 50
+    assert sum(score.p_value < 0.01 for score in said.scores) > 35
 
 
 def test_a_score_is_shrunk_the_more_the_less_is_known() -> None:
@@ -87,7 +87,7 @@ def test_fewer_than_four_days_are_refused() -> None:
 
 
 def test_skill_is_seen_where_there_is_none_as_seldom_as_said() -> None:
-    """At 5 %. Of 400 seeds 5.8 %, at most 10 of 100 in a row; with errors over episodes instead of days every one."""
+    """At 5 %. Of 400 seeds 5.8 %, 4 to 10 in hundreds; errors over episodes instead of days break the bound."""
     differ = [report(drawn(seed, [0] * WALLETS, 6)).verdict == "wallets differ" for seed in SEEDS]
     assert sum(differ) <= 12
 

@@ -56,4 +56,4 @@ def test_same_means_are_rejected_as_often_as_said_however_few_the_days() -> None
     days = rng.normal(0, rng.uniform(1, 5, (1_000, 60, 1)), (1_000, 60, 5))
     means, errors = days.mean(axis=2), days.std(axis=2, ddof=1) / 5**0.5
     rejected = np.mean([same_mean_p(m, e, [4] * 60) < 0.05 for m, e in zip(means.tolist(), errors.tolist(), strict=True)])
-    assert 0.035 < rejected < 0.064  # seen on three seeds: 5.0 to 5.9 %
+    assert 0.03 < rejected < 0.07  # seen on three seeds: 5.0 to 5.9 %
