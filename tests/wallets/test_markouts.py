@@ -46,10 +46,10 @@ def test_excess_is_signed_by_the_side_and_pays_its_role_s_fee(side: str, buyer: 
 def test_the_horizon_counts_from_the_end_of_the_episode_and_from_its_vwap() -> None:
     tape = quiet_then_up()
     tape.trade(100, "100", "3", buyer="x")
-    tape.trade(119, "96", "1", buyer="x")
-    [found] = scored(tape, "x")  # 419 s: before the rise
+    tape.trade(121, "96", "1", buyer="x")
+    [found] = scored(tape, "x")  # 421 s: after the rise; 300 s from the first trade it had not come
     assert found is not None
-    assert found.bp == pytest.approx((100 / 99 - 1 - USUAL) * 10_000 - 4.5)
+    assert found.bp == pytest.approx((101 / 99 - 1 - USUAL) * 10_000 - 4.5)
 
 
 def test_an_episode_has_no_markout_where_the_tape_ends_or_the_price_is_stale() -> None:
