@@ -1,0 +1,21 @@
+"""Which wallets of a public tape trade ahead of the price, with an interval and a stated false discovery rate (docs/WALLETS.md)."""
+
+from ctc.wallets.alpha import Score, SkillReport, score_wallets, skill_report
+from ctc.wallets.episodes import Episode, Role, WalletTrade, episodes
+from ctc.wallets.markouts import CoinPrices, Markout, markouts
+from ctc.wallets.rules import AlphaRules
+
+__all__ = [
+    "AlphaRules",
+    "CoinPrices",
+    "Episode",
+    "Markout",
+    "Role",
+    "Score",
+    "SkillReport",
+    "WalletTrade",
+    "episodes",
+    "markouts",
+    "score_wallets",
+    "skill_report",
+]
