@@ -98,7 +98,8 @@ def with_ports(settings: Settings, free_ports: bool, *, exchanges: bool) -> Sett
         venues = {}
         for name, venue in settings.exchanges.items():
             port = free_port()
-            venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=f"http://127.0.0.1:{port}")
+            http = f"http://127.0.0.1:{port}"
+            venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=http, archive=http if venue.archive else "")
         changed["exchanges"] = venues  # type: ignore[assignment]
     return msgspec.structs.replace(settings, **changed)
 
