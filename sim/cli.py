@@ -12,7 +12,7 @@ from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.errors import ConfigError
 from ctc.settings import DEFAULT_STATE
 
-Speed = Literal["1", "10", "max"]
+Speed = Literal["1", "10", "60", "max"]
 
 
 def sim(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from ctc.cli.options import Format, Profile
+from ctc.cli.options import Format, Profile, complete_exchange
 from ctc.cli.output import write
 from ctc.errors import ConfigError
 from ctc.settings import Settings, load_profile, load_state
@@ -37,7 +37,14 @@ def fetch(
         str | None, typer.Option(metavar="LIST", help="Only these symbols, as in BTC-USDT,ETH-USDT.", show_default="the profile's")
     ] = None,
     exchange: Annotated[
-        Literal["binance", "coinbase"] | None, typer.Option(help="Only of this exchange.", show_default="the profile's")
+        str | None,
+        typer.Option(
+            "--exchange",
+            metavar="NAME",
+            autocompletion=complete_exchange,
+            help="Only of this exchange, as in binance.",
+            show_default="the profile's",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where each day has a folder.")] = DAYS,
     profile: Profile = "live",
@@ -51,20 +58,21 @@ def fetch(
 
     Into DIR/DAY, one zstd file a market and hour, as `ctc record` writes them, with checksums and an index.
 
-    Nothing is fetched twice. After Ctrl-C or a kill, the same call goes on where it stopped. Ids are checked:
-    what the archive lacks is asked of REST, and what the exchange itself skips is listed under holes.
+    Nothing is fetched twice. After Ctrl-C or a kill, the same call goes on where it stopped.
+
+    Ids are checked: what the archive lacks is asked of REST, what the exchange itself skips is listed under holes.
+
+    `ctc sim --replay DIR/DAY` takes the day through the whole platform.
 
     \b
     ctc fetch --date 2025-01-01
         every market of the profile, into days/2025-01-01/
     ctc fetch --date 2025-01-01 --symbols BTC-USDT,ETH-USDT --exchange binance
         only Binance's, and only these
-    CTC_EXCHANGES__BINANCE__KIND=trade ctc fetch --date 2025-01-01 --exchange binance
+    CTC_EXCHANGES__BINANCE__KIND=trade ctc fetch --date 2025-01-01
         single trades instead of aggregate ones
     ctc fetch --date 2025-01-01 --format json
         for a program; what is there already is only listed
-
-    Then: ctc sim --replay days/2025-01-01
     """
     settings = load_profile(profile) if state is None else load_state(state)
     markets = markets_of(settings, symbols, exchange)

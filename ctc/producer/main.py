@@ -40,7 +40,7 @@ SERVICE = "producer"
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
 DRAIN_WITHIN_S = 30.0
-SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "max": None}
+SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "60": 60.0, "max": None}
 Feed = LiveFeed | ReplayFeed
 
 
