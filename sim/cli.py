@@ -45,7 +45,7 @@ def sim(
     ctc sim --exit --report r.json --seed 7
         one session to its end, scored against what was planted in it
     ctc sim --replay recordings/ --speed 10
-        recorded market data, ten times as fast as it was; space pauses, the right arrow goes ten minutes ahead
+        recorded market data, ten times as fast; space pauses, → skips ahead
     ctc sim --state /tmp/second --free-ports
         another session beside one that runs
     """

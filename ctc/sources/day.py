@@ -30,7 +30,6 @@ from ctc.sources.rest import Rest
 
 ROWS_AT_ONCE = 20_000  # of one write: some megabytes
 DAY = timedelta(days=1)
-_AGAIN = "run it again, it goes on from here"
 _UNKNOWN = (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND)  # Binance's and Coinbase's answer to a market that they don't have
 
 
@@ -91,7 +90,8 @@ class DayFetcher:
         first, last, trouble = await self._span(market, day, held)
         shelf = await self._load(scratch, market, held.missing(first, last))
         found = self._write(folder, market, day, shelf, zipped, (first, last))
-        found.notice = "the files that were there had changed; " * note.exists() + trouble
+        changed = "the files that were there had changed" if note.exists() else ""
+        found.notice = "; ".join(filter(None, (changed, trouble)))
         replace(note, msgspec.json.encode(found))
         shutil.rmtree(scratch)
         return found, False
@@ -141,7 +141,7 @@ class DayFetcher:
         if isinstance(error, ExchangeError) and error.status in _UNKNOWN:
             return ExchangeError(f"{market.exchange} has no market {market.native}: correct {own} in the profile", status=error.status)
         if self._archive is None:
-            return ExchangeError(f"{error}; {_AGAIN}")
+            return ExchangeError(f"{error}; run it again")
         return ExchangeError(
             f"the archive has no {market.kind}s of {market.native} on {day} (they come a day later), nor has REST: {error}"
         )
@@ -158,10 +158,7 @@ class DayFetcher:
         shelf = DayShelf(scratch, self._history.frame, put)
         for low, high in missing:
             put(0)
-            try:
-                await load(self._client, shelf, market, low, high, frozenset({market.symbol}), lambda _: None)
-            except (ExchangeError, FrameError) as error:
-                raise ExchangeError(f"{error}; {_AGAIN}") from error
+            await load(self._client, shelf, market, low, high, frozenset({market.symbol}), lambda _: None)
         return shelf
 
     def _write(self, folder: Folder, market: Market, day: date, shelf: DayShelf, zipped: DayArchive | None, span: Ids) -> Fetched:

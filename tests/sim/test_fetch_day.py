@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from fakes_stream import trades_of
-from test_exchange import play
+from test_exchange import play, running
 from test_record_replay import replayed
 from websockets.datastructures import Headers
 from websockets.http11 import Response
@@ -150,7 +153,7 @@ def test_what_is_there_is_not_fetched_again_and_what_changed_is(tmp_path: Path) 
             path = tmp_path / next(iter(first[0].files))
             path.write_bytes(path.read_bytes()[:-1])
             again, there = await fetch(settings, tmp_path, btc(settings))
-            assert (there, again.files, again.notice) == (False, first[0].files, "the files that were there had changed; ")
+            assert (there, again.files, again.notice) == (False, first[0].files, "the files that were there had changed")
             assert frames(tmp_path) == whole
             assert [wrong for _, wrong in check(tmp_path)] == [""]
 
@@ -300,6 +303,39 @@ def test_file_that_is_no_day_of_the_archive_is_refused(tmp_path: Path, change: C
             shortened(past, change)
             with pytest.raises(RecordingError, match=said):
                 await fetch(settings, tmp_path, btc(settings))
+
+    play(scene)
+
+
+def test_archive_speaks_as_the_real_one_does(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(day_plan()) as (_, settings), httpx.AsyncClient(base_url=settings.exchanges["binance"].archive) as client:
+            path = "/data/spot/daily/trades/ETHUSDT/ETHUSDT-trades-2026-01-15.zip"
+            file, told = await client.get(path), await client.get(f"{path}.CHECKSUM")
+            assert told.text == f"{hashlib.sha256(file.content).hexdigest()}  ETHUSDT-trades-2026-01-15.zip\n"
+            assert (file.status_code, file.headers["Accept-Ranges"]) == (200, "bytes")
+            with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+                assert packed.namelist() == ["ETHUSDT-trades-2026-01-15.csv"]
+                first = packed.read("ETHUSDT-trades-2026-01-15.csv").split(b"\n")[0].decode().split(",")
+            price, quantity, quote = map(Decimal, first[1:4])
+            assert abs(price * quantity - quote) < Decimal("1e-8")
+            assert (len(first), len(first[4]), {first[5], first[6]} <= {"True", "False"}) == (7, 16, True)
+            part = await client.get(path, headers={"Range": "bytes=100-"})
+            assert (part.status_code, part.content) == (206, file.content[100:])
+            assert part.headers["Content-Range"] == f"bytes 100-{len(file.content) - 1}/{len(file.content)}"
+            assert (await client.get(path, headers={"Range": f"bytes={len(file.content)}-"})).status_code == 416
+            for other in (path.replace("01-15", "01-14"), path.replace("01-15", "01-17"), path.replace("ETH", "DOGE"), "/data/spot"):
+                answer = await client.get(other)
+                assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
+
+    play(scene)
+
+
+def test_archive_of_a_session_has_no_day_that_is_not_over(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, day_plan(), follow=False) as seen:
+            answer = await seen.get("binance", "/data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2026-01-15.zip")
+            assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
 
     play(scene)
 
