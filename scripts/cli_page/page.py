@@ -237,7 +237,7 @@ def _past(state: Path):
     state.mkdir(exist_ok=True)
     child = spawn("past", ("sim.exchange.past", *words), state)
     deadline = time.monotonic() + LIMIT_S
-    while not _served(state) and time.monotonic() < deadline:
+    while child.poll() is None and not _served(state) and time.monotonic() < deadline:
         child.wait(0.1)
     return child
 

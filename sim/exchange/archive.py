@@ -10,7 +10,7 @@ import io
 import re
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time, timedelta
 from typing import IO, NamedTuple
@@ -73,6 +73,11 @@ class Archive:
             return _response(416, b"")
         return _response(206, body[first:], {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"})
 
+    def put(self, day: date, made: DayFiles) -> None:
+        """Keep a day's files, all of which there are."""
+        self._files |= made.close()
+        self._days.add(day)
+
     def file(self, name: Name, now_us: int) -> bytes | None:
         """The zip file; None while its day is not over, or of a market that there is not."""
         end = datetime.combine(name.day, time(), UTC) + timedelta(days=1)
@@ -80,8 +85,11 @@ class Archive:
             return None
         with self._making:
             if name.day not in self._days:
-                self._files |= files_of(self._plan, name.day)
-                self._days.add(name.day)
+                market = Market(self._plan)
+                made = DayFiles(market.listings.values(), name.day)
+                for minute in minutes_of(market, self._plan, name.day):
+                    made.add(minute)
+                self.put(name.day, made)
         return self._files.get(name)
 
 
@@ -90,27 +98,37 @@ def _response(status: int, body: bytes, more: dict[str, str] | None = None) -> R
     return Response(status, _REASONS[status], Headers({**fields, **(more or {})}), body)
 
 
-def files_of(plan: Plan, day: date) -> dict[Name, bytes]:
-    """Every file of a day in which something was traded."""
-    market = Market(plan)
-    listed = [item for item in market.listings.values() if item.exchange == "binance"]
-    made = {Name(folder, item.native, day): io.BytesIO() for folder in FOLDERS for item in listed}
-    filled: set[Name] = set()
-    with ExitStack() as stack:
-        members = {name: stack.enter_context(_member(stack, name, buffer)) for name, buffer in made.items()}
-        for minute in minutes_of(market, plan, day):
-            for folder, kind in FOLDERS.items():
-                for item in listed:
-                    columns = (minute.aggregates if kind == "aggTrade" else minute.prints)[item.name]
-                    if len(columns):
-                        filled.add(Name(folder, item.native, day))
-                        members[Name(folder, item.native, day)].write(rows_of(columns, item, kind, day))
-    return {name: buffer.getvalue() for name, buffer in made.items() if name in filled}
+class DayFiles:
+    """The files of a day, minute by minute."""
 
+    def __init__(self, listings: Iterable[Listing], day: date) -> None:
+        self._listed = [item for item in listings if item.exchange == "binance"]
+        self._day = day
+        self._buffers: dict[Name, io.BytesIO] = {}
+        self._members: dict[Name, IO[bytes]] = {}
+        self._open = ExitStack()
 
-def _member(stack: ExitStack, name: Name, buffer: io.BytesIO) -> IO[bytes]:
-    packed = stack.enter_context(zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED))
-    return packed.open(zipfile.ZipInfo(f"{name}.csv", (*name.day.timetuple()[:3], 0, 0, 0)), "w")
+    def add(self, minute: Minute) -> None:
+        """Take in what was traded."""
+        for folder, kind in FOLDERS.items():
+            for item in self._listed:
+                columns = (minute.aggregates if kind == "aggTrade" else minute.prints)[item.name]
+                if len(columns):
+                    self._member(Name(folder, item.native, self._day)).write(rows_of(columns, item, kind, self._day))
+
+    def _member(self, name: Name) -> IO[bytes]:
+        if name not in self._members:
+            self._buffers[name] = io.BytesIO()
+            packed = self._open.enter_context(zipfile.ZipFile(self._buffers[name], "w", zipfile.ZIP_DEFLATED))
+            member = zipfile.ZipInfo(f"{name}.csv", (*self._day.timetuple()[:3], 0, 0, 0))
+            member.compress_type = zipfile.ZIP_DEFLATED
+            self._members[name] = self._open.enter_context(packed.open(member, "w"))
+        return self._members[name]
+
+    def close(self) -> dict[Name, bytes]:
+        """Those in which something was traded."""
+        self._open.close()
+        return {name: buffer.getvalue() for name, buffer in self._buffers.items()}
 
 
 def minutes_of(market: Market, plan: Plan, day: date) -> Iterator[Minute]:

@@ -11,13 +11,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from ctc.cli.live import with_ports
 from ctc.errors import CtcError
 from ctc.model import to_us
 from ctc.settings import Settings, load_profile, save_state
-from sim.exchange.archive import Archive
+from sim.exchange.archive import Archive, DayFiles
 from sim.exchange.history import History
 from sim.exchange.venue import Venue
 from sim.exchange.venues import Binance, Coinbase
@@ -36,9 +37,13 @@ class Past:
         self.plan, self.history, self.archive = plan, History(minutes), Archive(plan)
         self.market = Market(plan)
         state = self.market.first_state()
-        for _ in range(minutes):
-            self.minute, state = self.market.step(state)
-            self.history.add(self.minute)
+        for day, some in groupby(range(minutes), lambda minute: (plan.start + timedelta(minutes=minute)).date()):
+            files = DayFiles(self.market.listings.values(), day)
+            for _ in some:
+                self.minute, state = self.market.step(state)
+                self.history.add(self.minute)
+                files.add(self.minute)
+            self.archive.put(day, files)
         end_us = to_us(datetime.combine((plan.end - timedelta(seconds=1)).date(), time(), UTC) + timedelta(days=1))
         self.history.position, self.position = end_us, 2 * end_us
 

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 import pytest
 from fakes_stream import trades_of
-from test_exchange import play, running
+from test_exchange import play, running, until
 from test_record_replay import replayed
 from websockets.datastructures import Headers
 from websockets.http11 import Response
@@ -336,6 +336,18 @@ def test_archive_of_a_session_has_no_day_that_is_not_over(tmp_path: Path) -> Non
         async with running(tmp_path, day_plan(), follow=False) as seen:
             answer = await seen.get("binance", "/data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2026-01-15.zip")
             assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
+
+    play(scene)
+
+
+def test_session_that_passed_midnight_has_the_day_in_its_archive(tmp_path: Path) -> None:
+    name, plan = Name("aggTrades", "SOLUSDT", DAY), day_plan(minutes=1)
+
+    async def scene() -> None:
+        async with running(tmp_path, plan) as seen:
+            await until(lambda: seen.engine.phase == "ended")
+            answer = await seen.get("binance", f"/data/spot/daily/aggTrades/SOLUSDT/{name}.zip")
+            assert (answer.status_code, answer.content) == (200, Past(plan).archive.file(name, seen.engine.history.position))
 
     play(scene)
 
