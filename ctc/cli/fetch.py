@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,11 +92,13 @@ def fetch(
 
 def markets_of(settings: Settings, symbols: str | None, exchange: str | None) -> list[Market]:
     """The markets that are asked for. Raises ConfigError naming what there is."""
+    from ctc.exchanges import HISTORIES
     from ctc.sources.past import Market
 
-    names = [exchange] if exchange is not None else list(settings.session.exchanges)
-    if exchange is not None and exchange not in settings.exchanges:
-        raise ConfigError(f"this profile has no exchange {exchange!r}; choose one of: {', '.join(settings.exchanges)}")
+    fetched = [name for name in settings.session.exchanges if name in HISTORIES]
+    names = [exchange] if exchange is not None else fetched
+    if not set(names) <= set(fetched):
+        raise ConfigError(f"there are no days of {exchange!r} to fetch; choose one of: {', '.join(fetched)}")
     listed = {name: settings.exchanges[name].symbols for name in names}
     known = list(dict.fromkeys(symbol for name in names for symbol in listed[name]))
     wanted = [symbol for symbol in (symbols or "").split(",") if symbol] or known
@@ -118,16 +121,17 @@ async def _fetch(settings: Settings, markets: list[Market], day: date, folder: A
     from ctc.exchanges import exchange as reader_of
     from ctc.sources.day import DayFetcher
 
-    for market in markets:
-        own = settings.exchanges[market.exchange]
-        reader = reader_of(market.exchange, {native: symbol for symbol, native in own.symbols.items()}, own.market)
-        fetcher = DayFetcher(HISTORIES[market.exchange](reader), own, screen.of(market))
+    for name, some in groupby(markets, lambda market: market.exchange):
+        own = settings.exchanges[name]
+        reader = reader_of(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+        fetcher = DayFetcher(HISTORIES[name](reader), own)
         try:
-            found, there = await fetcher.fetch(folder, market, day)
+            for market in some:
+                found, there = await fetcher.fetch(folder, market, day, screen.of(market))
+                screen.done(found, there)
+                rows.append(_row(found, there))
         finally:
             await fetcher.close()
-        screen.done(found, there)
-        rows.append(_row(found, there))
 
 
 def _row(found: Fetched, there: bool) -> tuple[Any, ...]:

@@ -62,12 +62,14 @@ class Show(Protocol):
 
 
 class DayFetcher:
-    """Fetches days of one exchange's markets; make it in a running loop, and close it."""
+    """Fetches days of one exchange's markets, one after the other; make it in a running loop, and close it."""
 
-    def __init__(self, history: TradeHistory, own: ExchangeSettings, show: Show) -> None:
-        self._history, self._show = history, show
+    _show: Show
+
+    def __init__(self, history: TradeHistory, own: ExchangeSettings) -> None:
+        self._history = history
         self._client = HistoryClient(history, own, received=lambda: None)
-        self._archive = Rest(history.exchange.name, own.archive, own.rest_per_s, key="archive") if own.archive else None
+        self._archive = Rest(history.exchange.name, own.archive, own.rest_per_s, key="archive", files=True) if own.archive else None
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -75,8 +77,9 @@ class DayFetcher:
         if self._archive is not None:
             await self._archive.close()
 
-    async def fetch(self, folder: Folder, market: Market, day: date) -> tuple[Fetched, bool]:
+    async def fetch(self, folder: Folder, market: Market, day: date, show: Show) -> tuple[Fetched, bool]:
         """The market's day, and whether it was there already. Raises ExchangeError or RecordingError."""
+        self._show = show
         note = folder.path / ".fetch" / f"{market.name}.json"
         there = known(folder, note)
         if there is not None:
@@ -167,9 +170,12 @@ class DayFetcher:
         total, archived, paged, seen = span[1] - span[0] + 1, 0, 0, Intervals([], [])
         sources = [*([((row, True) for row in zipped.rows())] if zipped is not None else []), ((row, False) for row in shelf.rows())]
         for row, of_archive in merge(*sources, key=lambda each: each[0].id):
-            if row.id in seen:
+            if seen.ends and row.id == seen.ends[-1] + 1:
+                seen.ends[-1] = row.id
+            elif row.id in seen:
                 continue  # it came by REST before the archive had the day
-            seen.add(row.id, row.id)
+            else:
+                seen.add(row.id, row.id)
             recorder.put(frame_line(row.us, row.frame))
             archived, paged = archived + of_archive, paged + (not of_archive)
             if (archived + paged) % ROWS_AT_ONCE == 0:

@@ -22,9 +22,19 @@ ANSWER_WITHIN_S = 5.0
 class Rest:
     """One host; make it in a running loop, and close it."""
 
-    def __init__(self, exchange: str, base: str, per_s: int, *, key: str = "rest", monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`key` names the setting that `base` is from, for messages."""
+    def __init__(
+        self,
+        exchange: str,
+        base: str,
+        per_s: int,
+        *,
+        key: str = "rest",
+        files: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`key` names the setting that `base` is from, for messages; on a host of `files` a 404 is an answer like others."""
         self.exchange, self.base, self.key = exchange, base.rstrip("/"), key
+        self._files = files
         self._space_s = 1.0 / per_s
         self._monotonic = monotonic
         self._turn = asyncio.Lock()
@@ -56,7 +66,8 @@ class Rest:
             async with self._client.stream("GET", url, headers={"Range": f"bytes={start}-"} if start else {}) as answer:
                 if answer.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
                     refusal = refused(self.exchange, url, answer.status_code, answer.headers.get("Retry-After"), self.key)
-                    self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
+                    if not (self._files and answer.status_code == httpx.codes.NOT_FOUND):
+                        self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
                     raise refusal
                 yield answer
         except httpx.HTTPError as error:

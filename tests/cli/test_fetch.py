@@ -70,6 +70,8 @@ def test_fetch_names_what_is_wrong_with_a_call(past: Path, tmp_path: Path, ctc: 
     answer = ctc("fetch", "--date", DATE, "--state", past, "--out", tmp_path, "--symbols", "DOGE-USDT")
     assert "no symbol 'DOGE-USDT' on binance or coinbase; choose among BTC-USDT" in answer.sentence()
     assert answer.code == 2
+    answer = ctc("fetch", "--date", DATE, "--state", past, "--out", tmp_path, "--exchange", "kraken")
+    assert answer.sentence() == "ctc: there are no days of 'kraken' to fetch; choose one of: binance, coinbase"
     assert "no session in" in ctc("fetch", "--date", DATE, "--state", tmp_path, "--out", tmp_path).sentence()
     assert "no day; write it as 2025-01-01" in ctc("fetch", "--date", "15.1.2026", "--state", past, "--out", tmp_path).err
     tomorrow = ctc("fetch", "--date", "2026-01-16", "--state", past, "--out", tmp_path)

@@ -67,10 +67,10 @@ def quiet(step: str, done: int, total: int | None, unit: str) -> None:
 async def fetch(settings: Settings, out: Path, market: Market, day: date = DAY, show: Any = quiet) -> tuple[Fetched, bool]:
     own = settings.exchanges[market.exchange]
     reader = exchange(market.exchange, {native: symbol for symbol, native in own.symbols.items()})
-    fetcher = DayFetcher(HISTORIES[market.exchange](reader), own, show)
+    fetcher = DayFetcher(HISTORIES[market.exchange](reader), own)
     try:
         with opened_folder(out) as folder:
-            return await fetcher.fetch(folder, market, day)
+            return await fetcher.fetch(folder, market, day, show)
     finally:
         await fetcher.close()
 
