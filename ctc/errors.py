@@ -50,11 +50,12 @@ class FrameError(CtcError):
 
 
 class ExchangeError(CtcError):
-    """The exchange refused or closed; `retry_after` in seconds when it said so."""
+    """The exchange refused or closed; `retry_after` in seconds when it said so, `status` the HTTP status it refused with."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class RecordingError(CtcError):

@@ -76,6 +76,7 @@ class TableSettings(_Section, frozen=True):
 class ExchangeSettings(_Section, frozen=True):
     ws: str
     rest: str
+    archive: str
     kind: Literal["trade", "aggTrade", "match"]
     market: str
     max_connections: Positive

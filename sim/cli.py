@@ -12,7 +12,7 @@ from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.errors import ConfigError
 from ctc.settings import DEFAULT_STATE
 
-Speed = Literal["1", "10", "max"]
+Speed = Literal["1", "10", "60", "max"]
 
 
 def sim(
@@ -45,7 +45,7 @@ def sim(
     ctc sim --exit --report r.json --seed 7
         one session to its end, scored against what was planted in it
     ctc sim --replay recordings/ --speed 10
-        recorded market data, ten times as fast as it was
+        recorded market data, ten times as fast; space pauses, → skips ahead
     ctc sim --state /tmp/second --free-ports
         another session beside one that runs
     """

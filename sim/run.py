@@ -12,13 +12,17 @@ import msgspec
 import typer
 from rich.console import Console
 
+from ctc import status
+from ctc.cli.keys import keys
 from ctc.cli.live import go_on, refuse_taken_ports, urls, watch, with_ports
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
 from ctc.exchanges import exchange
+from ctc.model import to_us
 from ctc.session import Program, Session, finals, opened_session, platform_programs, refuse_running, trouble
 from ctc.settings import Settings, load_profile, load_state
 from ctc.sources.survey import survey
+from sim.controls import HINT, Controls
 from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
 from sim.report import SessionReport, build_report
 from sim.scorecard import render
@@ -51,21 +55,30 @@ def run(
     refuse_running(state)
     refuse_taken_ports(settings, exchanges=not replay)
     plan = None if replay else _plan(settings, state, exit, seed, minutes, rate, session, resume)
-    screen = Screen(f"{plan.name}, simulated market, seed {plan.seed}" if plan else "replay", state, urls(settings))
+    screen = Screen(
+        f"{plan.name}, simulated market, seed {plan.seed}" if plan else "replay", state, urls(settings), *([HINT] if replay else [])
+    )
     found: SessionReport | None = None
-    with screen, opened_session(settings, state, screen.say, resume=resume) as running:
+    with keys() as pressed, screen, opened_session(settings, state, screen.say, resume=resume) as running:
         if plan is not None and not resume:
             save_plan(plan, running.state)
         running.prepare()
+        meanwhile = Controls(pressed, running.state, lambda: _clock_us(running.state), screen.say) if replay else lambda: None
         running.start(_programs(plan, replay, speed, resume, producers))
         screen.say("waiting for the first trades")
         if not exit:
-            go_on(running, screen)
-        elif watch(running, screen, until=Done(running, screen.say)):
+            go_on(running, screen, meanwhile)
+        elif watch(running, screen, until=Done(running, screen.say), meanwhile=meanwhile):
             screen.say("comparing with the reference")
             found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replay)
     if exit:
         _conclude(found, report)
+
+
+def _clock_us(state: Path) -> int:
+    """How far the producer says that it has come."""
+    clock = (status.read(state, "producer") or {}).get("clock")
+    return to_us(datetime.fromisoformat(clock)) if clock else 0
 
 
 def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:

@@ -48,6 +48,7 @@ def test_profile_loads_and_has_the_keys_of_sim(name: str) -> None:
 def test_profile_reaches_only_this_machine_or_a_public_exchange(name: str) -> None:
     for exchange in load_profile(name).exchanges.values():
         assert exchange.ws.startswith(("ws://127.0.0.1:", "wss://"))
+        assert all(url.startswith(("http://127.0.0.1:", "https://")) for url in (exchange.rest, exchange.archive or exchange.rest))
 
 
 def test_money_is_decimal() -> None:

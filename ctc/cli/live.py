@@ -42,21 +42,28 @@ def live(
         go_on(session, screen)
 
 
-def go_on(session: Session, screen: Screen) -> None:
+def _nothing() -> None:
+    """What is done meanwhile where nothing is."""
+
+
+def go_on(session: Session, screen: Screen, meanwhile: Callable[[], None] = _nothing) -> None:
     """Run until Ctrl-C; the inspector joins when the first batch is through, so as not to hold that up."""
-    if watch(session, screen, until=lambda: "batch" in (status.read(session.state, "detect") or {})):
+    if watch(session, screen, until=lambda: "batch" in (status.read(session.state, "detect") or {}), meanwhile=meanwhile):
         session.start([inspector_program(session.settings)])
         screen.say("running")
-        watch(session, screen, until=lambda: False)
+        watch(session, screen, until=lambda: False, meanwhile=meanwhile)
 
 
-def watch(session: Session, screen: Screen, until: Callable[[], bool], every_s: float = 0.5) -> bool:
+def watch(
+    session: Session, screen: Screen, until: Callable[[], bool], every_s: float = 0.5, meanwhile: Callable[[], None] = _nothing
+) -> bool:
     """Keep the session up and the screen fresh until the condition holds (True) or Ctrl-C or SIGTERM comes (False)."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while not stop.wait(every_s):
             session.keep_up()
+            meanwhile()
             screen.update(_newest(session.settings))
             if until():
                 return True
@@ -98,7 +105,8 @@ def with_ports(settings: Settings, free_ports: bool, *, exchanges: bool) -> Sett
         venues = {}
         for name, venue in settings.exchanges.items():
             port = free_port()
-            venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=f"http://127.0.0.1:{port}")
+            http = f"http://127.0.0.1:{port}"
+            venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=http, archive=http if venue.archive else "")
         changed["exchanges"] = venues  # type: ignore[assignment]
     return msgspec.structs.replace(settings, **changed)
 

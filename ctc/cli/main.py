@@ -19,6 +19,7 @@ from ctc.cli.completion import completion
 from ctc.cli.cost import cost
 from ctc.cli.deploy import deploy
 from ctc.cli.dlq import dlq
+from ctc.cli.fetch import fetch
 from ctc.cli.gaps import gaps
 from ctc.cli.jobs import jobs, moment
 from ctc.cli.live import live
@@ -49,7 +50,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, tail, query, gaps, status, record, normalize, cost, deploy, start, stop, ready):
+    for command in (live, alerts, tail, query, gaps, status, record, fetch, normalize, cost, deploy, start, stop, ready):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
     app.add_typer(jobs, name="jobs")

@@ -26,8 +26,8 @@ ROWS = 10
 class Screen:
     """Shows what `update` was last given; use it as a context manager."""
 
-    def __init__(self, title: str, state: Path, urls: Sequence[tuple[str, str]]) -> None:
-        self._title, self._state, self._urls = title, state, urls
+    def __init__(self, title: str, state: Path, urls: Sequence[tuple[str, str]], hint: str = "Ctrl-C stops") -> None:
+        self._title, self._state, self._urls, self._hint = title, state, urls, hint
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=4, transient=False) if self._console.is_terminal else None
         self._stage = "starting"
@@ -76,7 +76,7 @@ class Screen:
         links = Text("  ")
         for name, url in self._urls:
             links.append(f"{name} ", style="dim").append(url, style="link " + url + " cyan").append("   ")
-        return Group(*parts, links, Text(f"  {self.elapsed:5.0f} s · {self._stage} · Ctrl-C stops", style="dim"))
+        return Group(*parts, links, Text(f"  {self.elapsed:5.0f} s · {self._stage} · {self._hint}", style="dim"))
 
     def _services(self, found: dict[str, dict[str, Any]]) -> Table:
         table = Table(box=None, expand=True, pad_edge=False)

@@ -83,6 +83,14 @@ class BinanceHistory(TradeHistory):
             is_backfilled=True,
         )
 
+    def frame(self, trade: Trade) -> bytes:
+        row = msgspec.json.decode(trade.raw_event_payload)
+        at = row["T" if trade.kind == "aggTrade" else "time"]
+        told: dict[str, Any] = {"e": trade.kind, "E": at, "s": trade.native_symbol}
+        if trade.kind != "aggTrade":
+            row = {"t": row["id"], "p": row["price"], "q": row["qty"], "T": at, "m": row["isBuyerMaker"], "M": row.get("isBestMatch", True)}
+        return msgspec.json.encode(told | row)
+
     def clock(self, body: bytes) -> datetime:
         try:
             at = moment(_CLOCK.decode(body).time)

@@ -68,6 +68,10 @@ class CoinbaseHistory(TradeHistory):
             is_backfilled=True,
         )
 
+    def frame(self, trade: Trade) -> bytes:
+        row = msgspec.json.decode(trade.raw_event_payload)
+        return msgspec.json.encode({"type": "match", "product_id": trade.native_symbol} | row)
+
     def clock(self, body: bytes) -> datetime:
         try:
             return _CLOCK.decode(body).iso.astimezone(UTC)

@@ -39,6 +39,10 @@ class TradeHistory(ABC):
         """A row as a back-filled trade; raises FrameError with the row."""
 
     @abstractmethod
+    def frame(self, trade: Trade) -> bytes:
+        """A trade of this history as the frame that a socket says it with; every field and digit is that of its row."""
+
+    @abstractmethod
     def clock(self, body: bytes) -> datetime:
         """The exchange's time; raises FrameError."""
 

@@ -29,6 +29,7 @@ from ctc.producer.clock import FrameClock, ProducerClock, clock_of
 from ctc.producer.heartbeats import Venues
 from ctc.producer.live import LiveFeed
 from ctc.producer.logs import log
+from ctc.producer.pace import Pace, told_in
 from ctc.producer.replay import ReplayFeed
 from ctc.producer.resume import ResumeFile, ResumePoint
 from ctc.producer.spool import Spool
@@ -40,7 +41,7 @@ SERVICE = "producer"
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
 DRAIN_WITHIN_S = 30.0
-SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "max": None}
+SPEEDS: dict[str, float | None] = {"1": 1.0, "10": 10.0, "60": 60.0, "max": None}
 Feed = LiveFeed | ReplayFeed
 
 
@@ -207,7 +208,7 @@ def producer_of(settings: Settings, state: Path, options: argparse.Namespace, tr
     """The producer that the options ask for. Call it in a running loop."""
     if options.replay:
         clock = FrameClock()
-        replay = ReplayFeed(settings, options.replay, clock, SPEEDS[options.speed])
+        replay = ReplayFeed(settings, options.replay, clock, Pace(SPEEDS[options.speed], lambda: told_in(state)))
         for notice in replay.found.notices:
             log("notice", text=notice)
         return Producer(settings, state, replay, venues=replay.venues, clock=clock, trades=trades, dead=dead)

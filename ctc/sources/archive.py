@@ -1,4 +1,4 @@
-"""Rows of Binance's public archive (data.binance.vision), whose files name their market only in the file name.
+"""Binance's public archive (data.binance.vision): its daily files, and their rows, which name their market only in the file name.
 
 | file | columns |
 |---|---|
@@ -13,6 +13,7 @@ Header or none, milliseconds or microseconds (spot from 2025 on), `True` or `tru
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -42,6 +43,12 @@ _LAYOUTS = (
     Layout("trade", "usdm", 6, 4, 5),
     Layout("aggTrade", "usdm", 7, 5, 6),
 )
+
+
+def daily_file(native: str, kind: str, day: date) -> str:
+    """Where a spot market's day is; what is there one day later. Source: https://github.com/binance/binance-public-data"""
+    folder = f"{kind}s"
+    return f"/data/spot/daily/{folder}/{native}/{native}-{folder}-{day.isoformat()}.zip"
 
 
 def is_header(line: bytes) -> bool:
@@ -94,6 +101,17 @@ def read_row(line: bytes, layout: Layout, native: str, binance: Exchange) -> Tra
         raise FrameError("binance", "isBuyerMaker is neither true nor false", line) from None
     except (ValueError, InvalidOperation):
         raise FrameError("binance", "an archive row with a field that is not a number", line) from None
+
+
+def frame(line: bytes, layout: Layout, native: str) -> bytes:
+    """A spot row as the frame that the socket says it with, digit for digit; of a row that `read_row` takes."""
+    cells = [cell.decode() for cell in line.split(b",")]
+    at, maker, best = cells[layout.time], str(_BOOLS[cells[layout.maker].encode()]).lower(), str(cells[-1].lower() == "true").lower()
+    number = f'"a":{cells[0]}' if layout.kind == "aggTrade" else f'"t":{cells[0]}'
+    inside = f'"f":{cells[3]},"l":{cells[4]},' if layout.kind == "aggTrade" else ""
+    return (
+        f'{{"e":"{layout.kind}","E":{at},"s":"{native}",{number},"p":"{cells[1]}","q":"{cells[2]}",{inside}"T":{at},"m":{maker},"M":{best}}}'
+    ).encode()
 
 
 def _id(cell: bytes, line: bytes) -> int:

@@ -91,6 +91,7 @@ class OpenPiece:
 
     def __init__(self, piece: Piece) -> None:
         self._closing = ExitStack()
+        self._left_at = 0
         try:
             self._file = self._closing.enter_context(piece.path.open("rb"))
             self.stream = self._unpack(piece)
@@ -114,11 +115,12 @@ class OpenPiece:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._left_at = self._file.tell()
         self._closing.close()
 
     def position(self) -> int:
         """Bytes of the file on disk that were read so far."""
-        return 0 if self._file.closed else self._file.tell()
+        return self._left_at if self._file.closed else self._file.tell()
 
     def lines(self) -> Iterator[bytes]:
         """Its lines without surrounding white space, byte order mark and empty ones; memory stays flat whatever is in it.

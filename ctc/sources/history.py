@@ -5,23 +5,18 @@ What the exchange's own history skips between two ids that it has is a natural h
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
-
-import httpx
 
 from ctc.errors import ExchangeError, FrameError
 from ctc.exchanges import TradeHistory
 from ctc.exchanges.history import PAGE
 from ctc.model import Trade
 from ctc.settings import ExchangeSettings
-from ctc.sources.refusals import refused
+from ctc.sources.rest import Rest
 
-ANSWER_WITHIN_S = 5.0
 NOT_YET = "the exchange does not show them yet"
 Ids = tuple[int, int]  # first and last, both within
 
@@ -58,33 +53,31 @@ class HistoryClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._history = history
-        self._base = settings.rest.rstrip("/")
+        self._rest = Rest(history.exchange.name, settings.rest, settings.rest_per_s, monotonic=monotonic)
         self._kind = settings.kind
-        self._space_s = 1.0 / settings.rest_per_s
         self._most = settings.fill_max_trades
         self._received = received
-        self._monotonic = monotonic
-        self._turn = asyncio.Lock()
-        self._next_at = 0.0
-        local = urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
-        self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=not local)
         self._shown: dict[str, _Shown] = {}
-        self.requests = 0
+
+    @property
+    def requests(self) -> int:
+        """How many were made."""
+        return self._rest.requests
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._client.aclose()
+        await self._rest.close()
 
     async def now(self) -> datetime:
         """The exchange's own time. Raises ExchangeError."""
         try:
-            return self._history.clock(await self._get(self._history.clock_path))
+            return self._history.clock(await self._rest.get(self._history.clock_path))
         except FrameError as error:
             raise ExchangeError(str(error)) from error
 
     async def rest(self) -> None:
         """Wait as long as the exchange asked for no requests."""
-        await asyncio.sleep(max(0.0, self._next_at - self._monotonic()))
+        await self._rest.rest()
 
     async def id_at(self, native: str, moment: datetime) -> int | None:
         """The lowest id of a trade at that time or later; None where there is none yet. Raises ExchangeError or FrameError."""
@@ -227,29 +220,7 @@ class HistoryClient:
         path = self._history.path(native, self._kind, first=first, below=below, since=since)
         if path is None:
             return []
-        return self._history.trades(await self._get(path), native, self._kind, self._received())
-
-    async def _get(self, path: str) -> bytes:
-        async with self._turn:
-            wait_s = self._next_at - self._monotonic()
-            if wait_s > ANSWER_WITHIN_S:
-                raise ExchangeError(f"{self._history.exchange.name} asked for no requests for another {wait_s:.0f} s", wait_s)
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            self._next_at = self._monotonic() + self._space_s
-        url = f"{self._base}{path}"
-        self.requests += 1
-        try:
-            answer = await self._client.get(url)
-        except httpx.HTTPError as error:
-            raise ExchangeError(
-                f"{self._history.exchange.name} at {self._base} does not answer ({type(error).__name__}: {error})"
-            ) from error
-        if answer.status_code != httpx.codes.OK:
-            refusal = refused(self._history.exchange.name, url, answer.status_code, answer.headers.get("Retry-After"))
-            self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
-            raise refusal
-        return answer.content
+        return self._history.trades(await self._rest.get(path), native, self._kind, self._received())
 
 
 def _reaches(page: list[Trade], until: datetime | None) -> bool:

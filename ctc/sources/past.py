@@ -117,9 +117,7 @@ async def _piece(client: HistoryClient, market: Market, first: int, last: int) -
             continue
         tries += 1
         if tries == PATIENCE:
-            raise ExchangeError(
-                f"{market.name}: ids {low} to {high} can't be had ({filled.trouble}); run the job again, it goes on from here"
-            )
+            raise ExchangeError(f"{market.name}: ids {low} to {high} can't be had ({filled.trouble}); run it again, it goes on from here")
         await client.rest()
     return sorted(trades, key=lambda trade: trade.trade_id), sorted(holes)
 

@@ -12,6 +12,7 @@ Beside the files lie `index.json` and `SHA256SUMS` (`sha256sum -c` reads it), bo
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -103,8 +104,22 @@ class Folder:
         """Enter a file that is complete in the index; readers of the index never see half of one."""
         self.index.recordings.append(entry)
         self.sealed.append(entry)
-        _replace(self.path / INDEX, msgspec.json.format(msgspec.json.encode(self.index), indent=1) + b"\n")
-        _replace(self.path / SUMS, "".join(f"{each.sha256}  {each.file}\n" for each in self.index.recordings).encode())
+        self._write()
+
+    def _write(self) -> None:
+        replace(self.path / INDEX, msgspec.json.format(msgspec.json.encode(self.index), indent=1) + b"\n")
+        replace(self.path / SUMS, "".join(f"{each.sha256}  {each.file}\n" for each in self.index.recordings).encode())
+
+    def forget(self, name: str) -> None:
+        """Remove the hours of a recorder of that name, sealed or not."""
+        own = sorted(self.path.glob(f"{glob.escape(name)}-????-??-??T??*.zst"))
+        if not own:
+            return
+        gone = {path.name for path in own}
+        self.index.recordings = [each for each in self.index.recordings if each.file not in gone]
+        self._write()
+        for path in own:
+            path.unlink()
 
     def recover(self) -> None:
         """Seal what a recorder that was killed left behind."""
@@ -126,7 +141,9 @@ def opened_folder(path: Path) -> Iterator[Folder]:
             folder.recover()
             yield folder
     except SessionError as error:
-        raise RecordingError(f"{path} can't be recorded to: another `ctc record` has it, or it may not be written ({error})") from error
+        raise RecordingError(
+            f"{path} can't be recorded to: another `ctc record` or `ctc fetch` has it, or it may not be written ({error})"
+        ) from error
 
 
 class Recorder:
@@ -168,10 +185,10 @@ class Recorder:
             self.frames += frames
             self.bytes += self._file.entry.bytes - before
 
-    def close(self) -> None:
+    def close(self, end: End = "stopped") -> None:
         """Seal the file of this hour."""
         if self._file is not None:
-            self._seal("stopped")
+            self._seal(end)
 
     def _hour_of(self, line: Line) -> int:
         self._hour = max(self._hour, line.us // HOUR_US)  # a clock that is set back does not reopen an hour
@@ -307,7 +324,8 @@ def _wrong(path: Path, entry: RecordedFile) -> str:
     return "" if seen.frames == entry.frames else f"{seen.frames:,} of {entry.frames:,} frames can be read"
 
 
-def _replace(path: Path, body: bytes) -> None:
+def replace(path: Path, body: bytes) -> None:
+    """Put a file in its place at once, and on the disk: nobody ever sees half of it."""
     scratch = path.with_name(f".{path.name}.new")
     with scratch.open("wb") as file:
         file.write(body)

@@ -76,7 +76,7 @@ class Recording:
     """One file (or zip member) of frames; iterating it gives the frames with trades and those that can't be read.
 
     All else is counted and dropped. A file that turns out to be damaged ends there, and `trouble` says so. `held` has
-    the ids of trades of which aggregates are dropped, see `ctc.sources.kinds`.
+    the ids of trades of which aggregates are dropped, see `ctc.sources.kinds`. Iterated anew it begins, and counts, anew.
     """
 
     def __init__(self, piece: Piece, form: str, read: Mapping[str, Exchange], held: Held | None = None) -> None:
@@ -100,6 +100,7 @@ class Recording:
         return self._opened.position() if self._opened is not None else 0
 
     def __iter__(self) -> Iterator[RecordedFrame]:
+        self.counts, self.trouble, self._time_us = Counts(), None, 0
         try:
             with OpenPiece(self.piece) as opened:
                 self._opened = opened

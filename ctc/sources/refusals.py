@@ -13,7 +13,7 @@ from ctc.errors import ExchangeError
 _STATUSES: dict[int, tuple[str, float]] = {
     400: ("it did not understand the request: check the symbols and the kind in the profile", 30.0),
     403: ("its firewall blocks this address: wait, and open fewer connections", 60.0),
-    404: ("there is no such endpoint: check exchanges.{exchange}.ws in the profile", 30.0),
+    404: ("there is no such endpoint: check exchanges.{exchange}.{key} in the profile", 30.0),
     418: ("this address is banned for going on after HTTP 429: stay away until the ban ends, don't restart in a loop", 300.0),
     429: ("too many connections or requests from this address: wait, and open fewer", 60.0),
     451: (
@@ -59,11 +59,10 @@ def _status(exchange: str, url: str, error: InvalidStatus) -> ExchangeError:
     return refused(exchange, url, error.response.status_code, error.response.headers.get("Retry-After"))
 
 
-def refused(exchange: str, url: str, code: int, retry_after: str | None) -> ExchangeError:
-    """The ExchangeError for an HTTP status, of a websocket's opening or of a REST call."""
+def refused(exchange: str, url: str, code: int, retry_after: str | None, key: str = "ws") -> ExchangeError:
+    """The ExchangeError for an HTTP status; `key` names the setting that the address is of."""
     remedy, stay_s = _STATUSES.get(code, ("its servers have trouble: trying again", 5.0 if code >= 500 else 30.0))
     asked = retry_after_s(retry_after, datetime.now(UTC))
     wait_s = stay_s if asked is None else asked
-    return ExchangeError(
-        f"{exchange} refused {url} with HTTP {code}: {remedy.format(exchange=exchange)} (next try in {wait_s:.0f} s)", wait_s
-    )
+    said = f"{exchange} refused {url} with HTTP {code}: {remedy.format(exchange=exchange, key=key)} (next try in {wait_s:.0f} s)"
+    return ExchangeError(said, wait_s, code)

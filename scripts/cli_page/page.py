@@ -21,8 +21,9 @@ import msgspec
 
 from ctc.cli.live import with_ports
 from ctc.cli.main import main
+from ctc.errors import ConfigError
 from ctc.processes import port_is_free, spawn
-from ctc.settings import ROOT, load_profile, save_state
+from ctc.settings import ROOT, load_profile, load_state, save_state
 from scripts.cli_page.session import MINUTES, SEED, small_session
 from sim.plan import FIXED_START, make_plan, save_plan
 
@@ -119,6 +120,16 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
         ],
     ),
     (
+        "ctc fetch",
+        "A public market day into files like those of `ctc record`: Binance's from its daily archive, with its checksum, Coinbase's by REST ([REPLAY.md](REPLAY.md)). "
+        "Here it is a simulated market's, four minutes before midnight. What is there already is only listed, and a call that was interrupted is made again.",
+        [
+            Call("ctc fetch --date 2026-01-15", keep=30, state="past"),
+            Call("ctc fetch --date 2026-01-15 --symbols SOL-USDT --format json", state="past"),
+            Call("ctc fetch --date 2026-01-16", state="past", code=1),
+        ],
+    ),
+    (
         "ctc score",
         "What the detectors find of what a simulated market had planted ([SCORECARD.md](SCORECARD.md)).",
         [Call("ctc score --minutes 25 --symbols SOL-USDT,USDT-USD", keep=24, state="")],
@@ -167,7 +178,7 @@ def run(call: Call, folder: Path) -> Answer:
     words = shlex.split(call.words)[1:]
     if call.state:
         words += ["--state", str(folder / call.state)]
-    market = _market(folder / "market") if call.state == "market" else None
+    market = _SERVED[call.state](folder / call.state) if call.state in _SERVED else None
     try:
         text, code = _here(words, folder) if call.lines is None else _apart(words, folder, call.lines)
         return Answer(call, text.replace(str(folder) + "/", ""), code)
@@ -218,6 +229,27 @@ def _market(state: Path):
     while any(port_is_free(urlsplit(own.ws).port or 0) for own in settings.exchanges.values()) and time.monotonic() < deadline:
         child.wait(0.1)
     return child
+
+
+def _past(state: Path):
+    """The simulated exchanges with a day behind them."""
+    words = ("--state", str(state), "--date", "2026-01-15", "--minutes", str(MINUTES), "--seed", str(SEED))
+    state.mkdir(exist_ok=True)
+    child = spawn("past", ("sim.exchange.past", *words), state)
+    deadline = time.monotonic() + LIMIT_S
+    while child.poll() is None and not _served(state) and time.monotonic() < deadline:
+        child.wait(0.1)
+    return child
+
+
+def _served(state: Path) -> bool:
+    try:
+        return not any(port_is_free(urlsplit(own.rest).port or 0) for own in load_state(state).exchanges.values())
+    except ConfigError:
+        return False
+
+
+_SERVED = {"market": _market, "past": _past}
 
 
 def set_down(sections: Iterator[tuple[str, str, list[Answer]]]) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from ctc import status
 from ctc.errors import SessionError
 from ctc.model import from_us, to_us
+from sim.exchange.archive import Archive
 from sim.exchange.feed import Feed, merge, tape
 from sim.exchange.history import MINUTES, History
 from sim.exchange.tape import TapeWriter
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, plan: Plan, state: Path, *, resume: bool = False, wall: Callable[[], float] = time.time) -> None:
         self.plan = plan
         self.history = History()
+        self.archive = Archive(plan)
         self.venues: list[Venue] = []
         self.phase = "waiting"
         self._state_folder = state

@@ -15,6 +15,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State as Link
 
 from ctc.errors import SetupError
+from sim.exchange.archive import Archive
 from sim.exchange.feed import EMPTY, Feed, merge
 from sim.exchange.history import History
 from sim.market import Minute
@@ -25,12 +26,14 @@ AHEAD = 2  # pushes that may be on their way to a subscriber while it is paced
 SLOW_BYTES = 16 << 20  # a subscriber that leaves this much unread in real time is cut off
 PING_S = 20.0
 PONG_S = 60.0
+OPEN_S = 300.0  # until a request is answered: a day of the archive is made when it is first asked for
 
 
 class MarketView(Protocol):
     """What a venue sees of the engine."""
 
     history: History
+    archive: Archive
     minute: Minute
     position: int  # every frame with a lower key has been handed out
 
@@ -179,8 +182,15 @@ class Venue(ABC):
         finally:
             self._forget(subscriber)
 
-    def _request(self, link: ServerConnection, request: Request) -> Response | None:
+    async def file(self, target: str, wanted: str | None) -> Response | None:
+        """The answer where a path is of the exchange's archive; `wanted` is the request's Range."""
+        return None
+
+    async def _request(self, link: ServerConnection, request: Request) -> Response | None:
         address = str(link.remote_address[0])
+        file = await self.file(request.path, request.headers.get("Range"))
+        if file is not None:
+            return file
         return self.refuse(request.path, address, "upgrade" in request.headers.get("Connection", "").lower())
 
     async def start(self, port: int, *, ping_s: float = PING_S, pong_s: float = PONG_S) -> Server:
@@ -188,7 +198,8 @@ class Venue(ABC):
         try:
             return await serve(
                 self.handle, "127.0.0.1", port, process_request=self._request, compression=None,
-                ping_interval=ping_s, ping_timeout=pong_s, close_timeout=2, server_header="ctc-sim",
+                ping_interval=ping_s, ping_timeout=pong_s, close_timeout=2, open_timeout=OPEN_S,
+                server_header="ctc-sim",
             )  # fmt: skip
         except OSError as error:
             raise SetupError(

@@ -20,7 +20,7 @@ MESSAGES_S = 5  # Binance closes a connection that sends more than this a second
 
 
 class Binance(Venue):
-    """Binance spot: `/ws/<stream>`, `/stream?streams=`, requests with ids, and REST under `/api/v3`."""
+    """Binance spot: `/ws/<stream>`, `/stream?streams=`, requests with ids, REST under `/api/v3`, and the archive under `/data`."""
 
     name = "binance"
 
@@ -55,6 +55,11 @@ class Binance(Venue):
             return refusal
         status, body = binance.rest(path, query, self.listings, self.market.history)
         return http.answer(status, body, {"X-MBX-USED-WEIGHT-1M": str(used)})
+
+    async def file(self, target: str, wanted: str | None) -> Response | None:
+        if not target.startswith("/data/"):
+            return None
+        return await asyncio.to_thread(self.market.archive.answer, target, wanted, self.market.history.position)
 
     def opened(self, subscriber: Subscriber, target: str) -> None:
         path, query = http.parse(target)

@@ -22,6 +22,7 @@ COMMANDS = (
     "gaps",
     "status",
     "record",
+    "fetch",
     "normalize",
     "cost",
     "deploy",

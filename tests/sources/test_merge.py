@@ -44,18 +44,44 @@ def test_merge_of_nothing_is_nothing() -> None:
     assert list(merge([[], []])) == []
 
 
+class Watched:
+    """A source that knows how far it was read, and whether it is open."""
+
+    def __init__(self, *times: tuple[int, int]) -> None:
+        self.frames, self.taken, self.open = source("a", *times), 0, False
+
+    def __iter__(self) -> Iterator[RecordedFrame]:
+        self.open = True
+        try:
+            for item in self.frames:
+                self.taken += 1
+                yield item
+        finally:
+            self.open = False
+
+
 def test_merge_holds_one_frame_a_source() -> None:
-    taken = 0
-
-    def counting() -> Iterator[RecordedFrame]:
-        nonlocal taken
-        for item in source("a", *[(time, time) for time in range(100)]):
-            taken += 1
-            yield item
-
-    stream = merge([counting()])
+    watched = Watched(*[(time, time) for time in range(100)])
+    stream = merge([watched])
     next(stream)
-    assert taken <= 2
+    assert watched.taken <= 2
+
+
+def test_merge_has_only_those_open_whose_time_it_is() -> None:
+    hours = [Watched(*[(hour * 100 + at, hour * 100 + at - 3) for at in range(5, 100)]) for hour in range(24)]
+    most, seen = 0, []
+    for item, mark in merge(reversed(hours)):
+        most = max(most, sum(each.open for each in hours))
+        seen.append((item.frame_time_us, mark))
+    assert most <= 2
+    assert seen == sorted(seen)
+    assert len(seen) == sum(len(each.frames) for each in hours)
+    assert all(mark >= time - 4 for time, mark in seen if time % 100 > 5)
+
+
+def test_merge_mark_knows_of_those_that_are_not_open_yet() -> None:
+    marks = [mark - START for _, mark in merge([source("a", (10, 9), (20, 19), (60, 59)), source("b", (50, 12))])]
+    assert marks == [9, 12, 12, 59]
 
 
 TIMES = st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 5_000)), max_size=20)

@@ -217,7 +217,11 @@ def test_a_full_disk_leaves_what_was_written_whole(tmp_path: Path, monkeypatch: 
 
 
 def test_two_recorders_do_not_share_a_folder(tmp_path: Path) -> None:
-    with opened_folder(tmp_path), pytest.raises(RecordingError, match="another `ctc record` has it"), opened_folder(tmp_path):
+    with (
+        opened_folder(tmp_path),
+        pytest.raises(RecordingError, match="another `ctc record` or `ctc fetch` has it"),
+        opened_folder(tmp_path),
+    ):
         pass
 
 

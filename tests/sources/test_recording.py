@@ -205,6 +205,16 @@ def test_recording_time_never_runs_back_and_falls_back_to_event_time(tmp_path: P
     assert [frame.frame_time_us for frame in frames] == [0] + [1723161255342000] * 3 + [1723161259000000] * 2
 
 
+def test_recording_that_is_read_again_counts_anew_and_knows_how_far_it_came(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join([FRAME, AGGREGATE.replace('"a":5', '"a":6'), "?"]))
+    (recording,) = survey([path]).require().open({})
+    first = list(recording)
+    assert (recording.counts.lines, recording.position()) == (3, path.stat().st_size)
+    assert [each.frame_time_us for each in recording] == [each.frame_time_us for each in first]
+    assert (recording.counts.lines, recording.counts.unreadable) == (3, 1)
+
+
 def test_recording_of_rest_pages_gives_their_trades_once_each() -> None:
     (recording,), frames = opened(FIXTURES / "binance_rest_trades_pages.json")
     markets = {trade.space for frame in frames if frame.reading for trade in frame.reading.trades}
