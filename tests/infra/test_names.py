@@ -149,7 +149,7 @@ class TestPlan:
         assert outputs["environment"]["value"] == {"CTC_PROFILE": "cloud", **names}
         given = re.findall(r"^ +environment += (.*)$", (INFRA / "main.tf").read_text(), re.MULTILINE)
         assert given
-        assert all(re.match(r"(merge\()?local\.environment\b", each) for each in given)
+        assert all(re.match(r"(merge\()?local\.(environment|packed)\b", each) for each in given)
 
     def test_job_runs_of_the_batch_are_given_what_those_of_the_command_line_are(self, plan: Plan) -> None:
         outputs = {name: each.get("value") for name, each in plan["planned_values"]["outputs"].items()}
