@@ -225,8 +225,13 @@ def load_state(state: Path) -> Settings:
 
 def settings_of(state: Path) -> Settings:
     """Those of the session in `state`; where there is none, of the profile that CTC_PROFILE names (a container, a job run)."""
-    name = os.environ.get("CTC_PROFILE")
-    return load_profile(name) if name and not (state / "settings.json").is_file() else load_state(state)
+    name = profile_instead(state)
+    return load_profile(name) if name else load_state(state)
+
+
+def profile_instead(state: Path) -> str | None:
+    """The profile that CTC_PROFILE names, where `state` holds no session; None where a session is what is meant."""
+    return None if (state / "settings.json").is_file() else os.environ.get("CTC_PROFILE") or None
 
 
 def as_environment(told: Mapping[str, str], profile: str) -> dict[str, str]:

@@ -106,7 +106,7 @@ module "api" {
 
   name             = "${local.name}-api"
   package          = var.api_package
-  environment      = merge(local.environment, { CTC_API__CORS_ORIGINS = module.dashboard.url })
+  environment      = merge(local.packed, { CTC_API__CORS_ORIGINS = module.dashboard.url })
   architecture     = lower(var.architecture)
   role_arn         = module.iam.arns.lambda-api-role
   logging_role_arn = module.iam.arns.api-logs-role
@@ -180,7 +180,7 @@ module "monitoring" {
   billing_alarms     = var.billing_alarms
   email              = var.alarm_email
   package            = var.api_package
-  environment        = local.environment
+  environment        = local.packed
   architecture       = lower(var.architecture)
   max_concurrency    = var.reserve_concurrency ? 1 : -1
   auto_stop_role_arn = module.iam.arns.auto-stop-role

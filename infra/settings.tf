@@ -40,6 +40,9 @@ locals {
     { CTC_PROFILE = var.profile },
     { for key, value in local.settings : "CTC_${upper(replace(key, ".", "__"))}" => value },
   )
+
+  # What is packed for Lambda finds its services as AWS's SDK does, whatever the profile says: it is packed without what only emulators need.
+  packed = merge(local.environment, { CTC_AWS__ENDPOINT = "" })
 }
 
 # What a job run is given, whoever starts it: the same as ctc/aws/job_runs.py asks for (a test compares them).

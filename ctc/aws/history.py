@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ctc.aws.clients import client, translating
-from ctc.aws.query import table_finder
+from ctc.aws.located import table_finder
 from ctc.errors import LakeError
 from ctc.model import EPOCH
 from ctc.settings import Settings

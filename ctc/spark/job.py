@@ -19,8 +19,8 @@ from ctc.spark.tables import translating
 @contextmanager
 def engine(name: str, settings: Settings, state: Path) -> Iterator[SparkSession]:
     """A Spark session for one job; what Spark raises in the block comes out as LakeError. Raises SetupError where Java is missing."""
-    become_child(state)
-    if settings.spark.master:
+    if settings.spark.master:  # else the cluster has said which Python its workers run, and where this process keeps things
+        become_child(state)
         require_java()
     logging.getLogger("py4j").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ctc-job-") as scratch, translating(name):

@@ -31,7 +31,7 @@ emr = {
   choose_architecture = false
 }
 
-# Stand-ins (infra/sim/tasks.py): the batch's own functions (ctc/daily/handlers.py) need DuckDB and pyiceberg, which this zip has not.
+# The emulator's functions have no DuckDB and no Spark: infra/sim/tasks.py hands what they are asked to the project's own Python.
 batch = {
   package = "sim/tasks.zip"
 
@@ -39,8 +39,8 @@ batch = {
     HistoricalLoad   = "tasks.load"
     SubmitSparkJob   = "tasks.submit"
     PollJob          = "tasks.poll"
-    RunQualityChecks = "tasks.done"
-    UpdateCatalog    = "tasks.done"
-    PublishMetrics   = "tasks.done"
+    RunQualityChecks = "tasks.check"
+    UpdateCatalog    = "tasks.catalog"
+    PublishMetrics   = "tasks.publish"
   }
 }

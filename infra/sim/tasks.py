@@ -1,34 +1,98 @@
-"""Stand-ins for the daily batch's functions and for EMR Serverless, for `make infra-sim` only: they do nothing but answer.
+"""The daily batch's functions where `make infra-sim` runs them, in the emulator's own Python, which has none of the project's packages.
 
-They show that the state machine's definition runs; the batch's own functions are in ctc/daily/handlers.py. The Spark job ends as the date
-says that the execution was given: on the 13th it fails.
+What is a function in AWS (ctc/daily/handlers.py) is handed to the project's Python. What is a job run of EMR Serverless there is a process
+of this machine here, with the same entry point, arguments and settings; only Python and Spark are the machine's. `project.json`, which
+is packed beside this file, says where those are.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+HANDLER = "import json, sys; from ctc.daily import handlers; print(json.dumps(getattr(handlers, sys.argv[1])(json.load(sys.stdin), None)))"
+# In the background, of nobody's making; its exit code is there when it has ended, and not before.
+RUN = '{ "$@"; echo $? > code.part; mv code.part code; } &'
+GIVEN = "spark.emr-serverless.driverEnv."
 
 
 def load(event: Event, context: Any) -> Event:
-    """The day before the scheduled moment."""
-    until = datetime.fromisoformat(event["scheduled"].replace("Z", "+00:00")).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = until - timedelta(days=1)
-    return {"date": f"{since:%Y-%m-%d}", "since": since.isoformat(), "until": until.isoformat()}
+    """`ctc.daily.handlers.load`."""
+    return _handed("load", event)
+
+
+def check(event: Event, context: Any) -> Event:
+    """`ctc.daily.handlers.check`."""
+    return _handed("check", event)
+
+
+def catalog(event: Event, context: Any) -> Event:
+    """`ctc.daily.handlers.catalog`."""
+    return _handed("catalog", event)
+
+
+def publish(event: Event, context: Any) -> Event:
+    """`ctc.daily.handlers.publish`."""
+    return _handed("publish", event)
 
 
 def submit(event: Event, context: Any) -> Event:
-    """What `startJobRun` answers."""
-    return {"ApplicationId": event["ApplicationId"], "JobRunId": event["Name"]}
+    """Start what `startJobRun` is asked for, and answer as it does."""
+    project, driver = _project(), event["JobDriver"]["SparkSubmit"]
+    script = Path(project["root"]) / driver["EntryPoint"].partition("/code/")[2]
+    (given,) = event["ConfigurationOverrides"]["ApplicationConfiguration"]
+    told = {name.removeprefix(GIVEN): value for name, value in given["Properties"].items() if name.startswith(f"{GIVEN}CTC_")}
+    Path(project["runs"]).mkdir(exist_ok=True)
+    run = Path(tempfile.mkdtemp(prefix="run-", dir=project["runs"]))
+    with (run / "log").open("wb") as log:
+        subprocess.run(
+            [
+                "sh",
+                "-c",
+                RUN,
+                "sh",
+                project["python"],
+                script,
+                *driver["EntryPointArguments"],
+                "--state",
+                run,
+            ],  # not the developer's session
+            cwd=run,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": project["root"], **told},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            check=True,
+        )
+    return {"ApplicationId": event["ApplicationId"], "JobRunId": run.name}
 
 
 def poll(event: Event, context: Any) -> Event:
     """What `getJobRun` answers."""
-    return {"JobRun": {"State": "FAILED" if event["JobRunId"].endswith("-13") else "SUCCESS"}}
+    code = Path(_project()["runs"]) / event["JobRunId"] / "code"
+    state = "RUNNING" if not code.exists() else "SUCCESS" if code.read_text().strip() == "0" else "FAILED"
+    return {"JobRun": {"State": state}}
 
 
-def done(event: Event, context: Any) -> Event:
-    """Any other step."""
-    return {"done": True}
+def _handed(function: str, event: Event) -> Event:
+    project = _project()
+    done = subprocess.run(
+        [project["python"], "-c", HANDLER, function],
+        input=json.dumps(event),
+        cwd=project["root"],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{function}: {done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout))
+
+
+def _project() -> dict[str, str]:
+    return dict(json.loads(Path(__file__).with_name("project.json").read_text()))

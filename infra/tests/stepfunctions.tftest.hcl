@@ -35,7 +35,7 @@ variables {
   environment        = { CTC_PROFILE = "cloud" }
   application_id     = "00app"
   job_role_arn       = "arn:aws:iam::000000000000:role/job"
-  entry_point        = "s3://b-artifacts/jobs/batch.py"
+  entry_point        = "s3://b-artifacts/code/jobs/run.py"
   job_log_group      = "/aws/emr-serverless/ctc-test"
   spark_properties   = { "spark.archives" = "s3://b-artifacts/code/environment.tar.gz#environment" }
   topic_arn          = "arn:aws:sns:us-east-1:000000000000:alarms"
@@ -67,6 +67,14 @@ run "with_emr_serverless" {
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.WaitForJob.Seconds == 60 && aws_scheduler_schedule.daily.schedule_expression == "cron(0 2 * * ? *)"
     error_message = "A look every 60 s, a run at 02:00 UTC."
+  }
+
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.this.definition).States.SubmitSparkJob.Parameters.JobDriver.SparkSubmit == {
+      EntryPoint              = var.entry_point
+      "EntryPointArguments.$" = "States.Array('daily', '--since', $.load.since, '--until', $.load.until)"
+    }
+    error_message = "The job is the one entry point's `daily`, about the day that was loaded."
   }
 
   assert {
@@ -110,7 +118,7 @@ run "refused" {
     functions        = { SubmitSparkJob = "a.b" }
     poll_s           = 1
     schedule         = "at two"
-    entry_point      = "/jobs/batch.py"
+    entry_point      = "/code/jobs/run.py"
     spark_properties = {}
   }
 

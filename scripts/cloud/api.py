@@ -30,17 +30,27 @@ class Measured(NamedTuple):
 
 def measure(settings: Settings, api: str, stage: str = "v1", rounds: int = ROUNDS) -> Measured:
     """Ask each path in turn. SetupError when one is not answered with 200."""
-    base = f"{settings.aws.endpoint}/_aws/execute-api/{api}/{stage}"
     took = []
-    with httpx.Client(trust_env=False, timeout=120) as http:
+    with reached(settings, api, stage) as http:
         for path in PATHS * rounds:
             begun = time.perf_counter()
-            answer = http.get(base + path)
+            ask(http, path)
             took.append((time.perf_counter() - begun) * 1000)
-            if answer.status_code != httpx.codes.OK:
-                raise SetupError(f"the API answered {path} with {answer.status_code}: {answer.text[:500]}")
     cold, *warm = took
     return Measured(cold, quantile(warm, 0.5), quantile(warm, 0.99), len(warm))
+
+
+def reached(settings: Settings, api: str, stage: str = "v1") -> httpx.Client:
+    """A client of the API as the emulator's API Gateway serves it."""
+    return httpx.Client(base_url=f"{settings.aws.endpoint}/_aws/execute-api/{api}/{stage}", trust_env=False, timeout=120)
+
+
+def ask(http: httpx.Client, path: str) -> Any:
+    """The answer's JSON. SetupError when it is not answered with 200."""
+    answer = http.get(path)
+    if answer.status_code != httpx.codes.OK:
+        raise SetupError(f"the API answered {path} with {answer.status_code}: {answer.text[:500]}")
+    return answer.json()
 
 
 def quantile(values: list[float], of: float) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from ctc.cli.live import with_ports
 from ctc.errors import SetupError
 from ctc.processes import HOST, free_port, spawn
 from ctc.settings import ROOT, Settings, load_profile
@@ -22,9 +23,8 @@ ON_MOTO = ("EMR_SERVERLESS", "LAKEFORMATION")
 
 @contextmanager
 def running(state: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
-    """The sim profile's settings for the emulator, and the environment that leads Terraform to both."""
-    port = free_port()
-    settings = load_profile("sim", {"aws.endpoint": f"http://{HOST}:{port}", "aws.emulator_port": port})
+    """The sim profile's settings with free ports, and the environment that leads Terraform to both."""
+    settings = with_ports(load_profile("sim"), True, exchanges=True)
     emulator = MiniStack(settings, state)
     state.mkdir(parents=True, exist_ok=True)
     with moto(state) as moto_port:

@@ -1,4 +1,4 @@
-"""`make infra-sim`: infra/ applied to the emulators, planned again, used, destroyed.
+"""`make infra-sim`: infra/ applied to the emulators, planned again, used as it would be used, destroyed.
 
 The second plan must change nothing but what infra/sim/gaps.json names: exactly those resources, exactly those attributes.
 """
@@ -17,14 +17,13 @@ from typing import Any
 from package import package
 
 from cloud import terraform
-from cloud.api import measure
+from cloud.api import ask, measure, reached
 from cloud.batch import run_both
 from cloud.emulators import running
+from cloud.session import chosen, exchanges, run_session
 from cloud.terraform import Terraform, packages
 from cloud.verify import passed
 from ctc.aws.clients import client
-from ctc.aws.hot import create_tables
-from ctc.aws.streams import create_streams
 from ctc.errors import SetupError
 from ctc.settings import ROOT, Settings, load_profile
 
@@ -40,7 +39,7 @@ def simulate() -> int:
     with tempfile.TemporaryDirectory(prefix="ctc-infra-") as folder:
         work = Path(folder)
         with running(work / "emulators") as (settings, environment):
-            root = Terraform(work, environment)
+            root = Terraform(work, {**environment, "TF_VAR_settings": json.dumps(chosen(settings))})
             packages(root.root)
             package(work / "dist", "here", ["wheel", "api"])
             shutil.copyfile(work / "dist" / "api.zip", root.root / "sim" / "api.zip")
@@ -48,7 +47,7 @@ def simulate() -> int:
             try:
                 timed("applied", lambda: root.apply(SIM))
                 _second_plan(root, work)
-                _use(settings, root.outputs())
+                _use(settings, root.outputs(), work)
             finally:
                 timed("destroyed", lambda: root.destroy(SIM))
             _nothing_left(settings, root)
@@ -93,15 +92,34 @@ def only(these: dict[str, list[str]], those: dict[str, list[str]]) -> dict[str, 
     return {address: names for address, names in these.items() if those.get(address) != names}
 
 
-def _use(settings: Settings, outputs: dict[str, Any]) -> None:
-    """The code finds what Terraform made, by the settings that Terraform says; the state machine runs to both of its ends."""
-    told = {key: value for key, value in outputs["settings"].items() if getattr(settings, key.split(".")[0], None)}
-    own = load_profile(SIM, {**told, "aws.endpoint": settings.aws.endpoint, "aws.emulator_port": settings.aws.emulator_port})
-    create_streams(own)  # both leave alone what is there; tables with other keys they refuse
-    create_tables(own)
-    say(f"the API through API Gateway and Lambda, its package unpacked by the emulator: {measure(own, outputs['api_id']).told()}")
-    good, bad = run_both(own, outputs["state_machine_arn"], outputs["alarm_topic_arn"])
-    say(f"the state machine: {' > '.join(good)}; and with a failed job: {' > '.join(bad)}, and people were told")
+def _use(settings: Settings, outputs: dict[str, Any], work: Path) -> None:
+    """By the settings that Terraform says: a session, the packed API over what it found, the daily batch over what it wrote."""
+    told = outputs["settings"]
+    own = load_profile(SIM, told)
+    _session(settings, told, work / "session")
+    _api(own, outputs["api_id"])
+    with exchanges(own, work / "session"):
+        good, bad = timed("two executions ended", lambda: run_both(own, outputs["state_machine_arn"], outputs["alarm_topic_arn"]))
+    loaded = good.output["load"]["trades"]
+    say(f"the state machine, with {loaded} trades of the exchanges' history: {' > '.join(good.states)}")
+    say(f"with a job that fails: {' > '.join(bad.states)}, and people were told")
+
+
+def _session(settings: Settings, told: dict[str, str], state: Path) -> None:
+    before = counts(settings)
+    report = timed("a session came to its end", lambda: run_session(settings, told, state))
+    if (after := counts(settings)) != before:
+        raise SetupError(f"the session made resources beside Terraform's: {before} before, {after} after")
+    say(f"the session's scorecard on Terraform's resources: {'; '.join(report['scorecard']['verdict'])}; rows: {report['tables']}")
+
+
+def _api(own: Settings, api: str) -> None:
+    say(f"the API through API Gateway and Lambda, its package unpacked by the emulator: {measure(own, api).told()}")
+    with reached(own, api) as http:
+        found = ask(http, "/alerts?limit=1")["alerts"]
+    if not found:
+        raise SetupError("the API knows no alert of the session")
+    say(f"it knows the session's alerts, as the newest: {found[0]['alert_id']}")
 
 
 def _nothing_left(settings: Settings, root: Terraform) -> None:
@@ -110,6 +128,11 @@ def _nothing_left(settings: Settings, root: Terraform) -> None:
     if left or state:
         raise SetupError(f"after destroy there are still: {left}, and in the state: {state}")
     say(f"destroy left nothing: {', '.join(holdings(settings))}, and an empty state")
+
+
+def counts(settings: Settings) -> dict[str, int]:
+    """How many of each kind the emulator holds."""
+    return {kind: len(found) for kind, found in holdings(settings).items()}
 
 
 def holdings(settings: Settings) -> dict[str, list[Any]]:

@@ -92,10 +92,12 @@ class Terraform:
 
 
 def packages(root: Path) -> None:
-    """The zips that the sim environment names, in the copy: this project's code without its packages, and the stand-ins."""
+    """The zips that the sim environment names, in the copy: this project's code without its packages, and the batch's functions."""
     code = [path for name in ("ctc", "profiles") for path in sorted((ROOT / name).rglob("*")) if path.suffix in (".py", ".toml")]
     _zip(root / "sim" / "api.zip", {str(path.relative_to(ROOT)): path for path in code})
-    _zip(root / "sim" / "tasks.zip", {"tasks.py": root / "sim" / "tasks.py"})
+    project = root / "sim" / "project.json"
+    project.write_text(json.dumps({"root": str(ROOT), "python": sys.executable, "runs": str(root / "sim" / "runs")}))
+    _zip(root / "sim" / "tasks.zip", {path.name: path for path in (project, root / "sim" / "tasks.py")})
 
 
 def _zip(target: Path, files: Mapping[str, Path]) -> None:

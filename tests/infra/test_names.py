@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from ctc.aws.cloudwatch import request
 from ctc.aws.deployment import Deployment, Made
 from ctc.aws.hot import TTL, definitions
 from ctc.aws.job_runs import spark_properties
+from ctc.cli.jobs import run
 from ctc.quality.alarms import ALARMS
 from ctc.quality.letters import RETENTION_DAYS
 from ctc.schema import RAW_TRADES, TABLES
@@ -109,10 +111,21 @@ def test_functions_package_is_the_one_that_is_made() -> None:
     assert "api" in Pieces(ROOT / "dist", "here").make
 
 
-def test_stand_ins_that_the_sim_environment_names_are_there() -> None:
+def test_functions_that_the_sim_environment_names_are_there() -> None:
     named = set(re.findall(r'"tasks\.(\w+)"', (INFRA / "environments" / "sim.tfvars").read_text()))
     assert named
-    assert named <= set(re.findall(r"^def (\w+)", (INFRA / "sim" / "tasks.py").read_text(), re.MULTILINE))
+    assert named <= set(re.findall(r"^def ([a-z]\w+)", (INFRA / "sim" / "tasks.py").read_text(), re.MULTILINE))
+
+
+def test_job_of_the_batch_is_one_that_the_entry_point_knows() -> None:
+    definition = (INFRA / "modules" / "stepfunctions" / "batch.asl.json").read_text()
+    (listed,) = re.findall(r"States\.Array\(([^)]+)\)", definition)
+    job, *words = re.findall(r"'([^']+)'", listed)
+    (command,) = [each for each in run.registered_commands if each.name == job]
+    assert command.callback is not None
+    assert set(words) == {"--since", "--until"} <= {f"--{name}" for name in inspect.signature(command.callback).parameters}
+    (entry,) = re.findall(r'entry_point = optional\(string, "([^"]+)"\)', (INFRA / "variables.tf").read_text())
+    assert (ROOT / entry).is_file()
 
 
 class TestPlan:
@@ -136,7 +149,7 @@ class TestPlan:
         assert outputs["environment"]["value"] == {"CTC_PROFILE": "cloud", **names}
         given = re.findall(r"^ +environment += (.*)$", (INFRA / "main.tf").read_text(), re.MULTILINE)
         assert given
-        assert all(re.match(r"(merge\()?local\.environment\b", each) for each in given)
+        assert all(re.match(r"(merge\()?local\.(environment|packed)\b", each) for each in given)
 
     def test_job_runs_of_the_batch_are_given_what_those_of_the_command_line_are(self, plan: Plan) -> None:
         outputs = {name: each.get("value") for name, each in plan["planned_values"]["outputs"].items()}

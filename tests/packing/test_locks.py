@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from packing.target import EMR_PYTHON, LAMBDA_PYTHON, target
 from ctc.settings import ROOT
 
 LOCKS = ROOT / "packages"
+ONLY = Path(__file__).with_name("only.py")
 PACKED = ("api", "emr", "producer")
 
 
@@ -38,6 +41,17 @@ def test_lock_holds_what_is_asked_for(name: str) -> None:
 
 def test_the_builder_is_the_one_that_pyproject_names() -> None:
     assert re.search(r'requires = \["(hatchling==\S+)"\]', (ROOT / "pyproject.toml").read_text())[1] in (LOCKS / "build.in").read_text()  # type: ignore[index]
+
+
+@pytest.mark.parametrize("words", ["daily --since 2026-01-05 --until 2026-01-06", "evolve", "history --since 2026-01-05", "reprocess"])
+def test_job_needs_no_package_that_its_environment_has_not(words: str, tmp_path: Path) -> None:
+    clusters = {"pyspark", "py4j"}
+    packed = ",".join({*pins(LOCKS / "emr.lock"), *clusters, "coattail-capital"})
+    command = [sys.executable, str(ONLY), packed, str(ROOT / "jobs" / "run.py"), *words.split(), "--state", str(tmp_path)]
+    environment = {"PYTHONPATH": str(ROOT), "CTC_PROFILE": "nonsense"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert "there is no profile 'nonsense'" in done.stderr, done.stderr
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("name", ["duckdb", "pyspark", "streamlit", "faker", "altair"])
