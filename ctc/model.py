@@ -17,6 +17,8 @@ import msgspec
 Side = Literal["buy", "sell"]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 TradeId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{40}\Z")]
+Transaction = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
 Kind = Literal["trade", "aggTrade", "match"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,12 +40,21 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
+class Parties(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Who traded, where an exchange says so: public addresses, and the transaction (all zeros where the exchange names none)."""
+
+    buyer: Address
+    seller: Address
+    hash: Transaction
+
+
 class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One print of one market: PRD 6.3's unified event, with its identity and its frame.
 
     `side` is the taker's. `quote_volume` is exactly `price * quantity`. `trade_id` is the exchange's id within
-    (exchange, market, native symbol, kind). `raw_event_payload` is the exchange's frame as it came, or the row of its
-    history (`is_backfilled`) where the sockets had missed it.
+    (exchange, market, native symbol, kind). `raw_event_payload` is the exchange's frame as it came (of a frame with several
+    trades, this one's part of it), or the row of its history (`is_backfilled`) where the sockets had missed it. `parties` are
+    named by Hyperliquid alone.
     """
 
     event_id: str
@@ -62,6 +73,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     ingestion_timestamp: Moment
     raw_event_payload: str
     is_backfilled: bool = False
+    parties: Parties | None = None
 
     @property
     def space(self) -> str:

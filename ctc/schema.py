@@ -62,6 +62,27 @@ RAW_TRADES = Table(
     "timestamp",
 )
 
+# Of the trades in `raw_trades` those whose exchange names the wallets; unique as they are there, by (timestamp, coin, trade_id).
+WALLET_TRADES = Table(
+    "wallet_trades",
+    (
+        Column("exchange", "string", True),
+        Column("symbol", "string", True),
+        Column("coin", "string", True),  # the exchange's own name of the market
+        Column("trade_id", "bigint", True),
+        Column("timestamp", TIME, True),
+        Column("price", MONEY, True),
+        Column("quantity", MONEY, True),
+        Column("quote_volume", MONEY, True),
+        Column("side", "string", True),  # the taker's: buy, and the buyer took
+        Column("buyer", "string", True),
+        Column("seller", "string", True),
+        Column("hash", "string", True),
+        *_LINEAGE,
+    ),
+    "timestamp",
+)
+
 HEARTBEATS = Table(
     "heartbeats",
     (
@@ -188,5 +209,6 @@ QUALITY = Table(
 )
 
 TABLES = {
-    table.name: table for table in (RAW_TRADES, HEARTBEATS, ANOMALIES, ANOMALIES_REPROCESSED, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)
+    table.name: table
+    for table in (RAW_TRADES, WALLET_TRADES, HEARTBEATS, ANOMALIES, ANOMALIES_REPROCESSED, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)
 }

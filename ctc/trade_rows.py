@@ -1,4 +1,5 @@
-"""Trades as rows of `raw_trades`, flagged by the rules of data quality; of the stream and of the history alike, and without Spark."""
+"""Trades as rows of `raw_trades`, flagged by the rules of data quality, and of `wallet_trades`; of the stream and of the history
+alike, and without Spark."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ import pyarrow.compute as pc
 
 from ctc.arrow import arrow_schema
 from ctc.model import EXACT, Trade
-from ctc.schema import RAW_TRADES
+from ctc.schema import RAW_TRADES, WALLET_TRADES
 
 TRADES_ARROW = arrow_schema(RAW_TRADES)
+WALLETS_ARROW = arrow_schema(WALLET_TRADES)
 LINEAGE = ("shard", "sequence_number", "position")
 TRADE_FIELDS = tuple(name for name in RAW_TRADES.names if name in Trade.__struct_fields__)
 
@@ -44,6 +46,19 @@ def trade_columns(kept: list[Placed], late_us: int, tolerance: Decimal) -> pa.Re
     delay = pc.subtract(arrays["ingestion_timestamp"], arrays["timestamp"])
     arrays["is_late"] = pc.greater(delay, pa.scalar(late_us, pa.duration("us")))
     return pa.RecordBatch.from_arrays([arrays[name] for name in TRADES_ARROW.names], schema=TRADES_ARROW)
+
+
+def wallet_columns(kept: list[Placed]) -> pa.RecordBatch | None:
+    """`wallet_trades` rows of the trades that name their wallets; None where none does."""
+    rows = [_wallet_row(place) for place in kept if place.line.parties is not None]
+    return pa.RecordBatch.from_pylist(rows, schema=WALLETS_ARROW) if rows else None
+
+
+def _wallet_row(place: Placed) -> dict[str, Any]:
+    trade: Trade = place.line
+    named = msgspec.structs.asdict(trade.parties) if trade.parties is not None else {}
+    own = {name: getattr(trade, name) for name in WALLETS_ARROW.names if name in Trade.__struct_fields__}
+    return {**own, **named, "coin": trade.native_symbol, **{name: getattr(place, name) for name in LINEAGE}}
 
 
 def _consistent(trade: Trade, tolerance: Decimal) -> bool:

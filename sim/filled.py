@@ -24,7 +24,7 @@ from ctc.codec import pack
 from ctc.detect import Outcomes, SymbolFold
 from ctc.model import GapLedger, to_us
 from ctc.quality.counts import QualityBatch, Tallies
-from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, QUALITY, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
+from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, QUALITY, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, WALLET_TRADES
 from ctc.settings import Settings
 from ctc.spark.lake import LakeFold, from_ipc
 from ctc.spark.quality import TALLIES, LetterBox
@@ -116,7 +116,8 @@ class _Stores:
             if row["reject_rows"]:
                 letters.setdefault(row["symbol"], []).extend(msgspec.msgpack.decode(row["reject_rows"]))
         samples = self._letters.put(RUN, number, {key: msgspec.msgpack.encode(some) for key, some in letters.items()})
-        for table, column in ((RAW_TRADES, "trade_rows"), (HEARTBEATS, "heartbeat_rows"), (GAPS, "gap_rows")):
+        columns = ((RAW_TRADES, "trade_rows"), (WALLET_TRADES, "wallet_rows"), (HEARTBEATS, "heartbeat_rows"), (GAPS, "gap_rows"))
+        for table, column in columns:
             parts = [from_ipc(row[column]) for row in rows if row[column]]
             if parts:
                 self._append(table.name, pa.concat_tables(parts), "lake", number)

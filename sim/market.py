@@ -19,6 +19,7 @@ from sim.plan import Plan
 from sim.schedule import Wanted
 from sim.truth import Seeded
 from sim.venues import PRICES, Listing, listing
+from sim.wallets import HORIZON, Sides, assign
 
 GRID = 600  # price steps a minute
 BARS = 60  # closed minutes whose volumes the next ones are planned against
@@ -84,7 +85,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Minute(msgspec.Struct, frozen=True):
-    """A generated minute [start_us, end_us): single prints, aggregate trades, the state before it and what was planted."""
+    """A generated minute [start_us, end_us): single prints, aggregate trades, the state before it and what was planted.
+
+    `wallets` has who was on either side of each single print, for the listings of exchanges that tell.
+    """
 
     index: int
     start_us: int
@@ -93,6 +97,7 @@ class Minute(msgspec.Struct, frozen=True):
     aggregates: dict[str, Columns]
     before: State
     planted: tuple[Seeded, ...]
+    wallets: dict[str, Sides] = {}
 
 
 class Market:
@@ -125,7 +130,7 @@ class Market:
         """The minute that `state` stands before, and the state after it."""
         start_us = self.start_us + state.minute * BLOCK_US
         wanted = self._wanted.get(state.minute, [])
-        paths = {base: self._path(base, state) for base in self.bases}
+        paths = {base: self._path(base, state.minute, state.assets[base]) for base in self.bases}
         peg = np.exp(paths["USDT"][0]) - planting.depeg(wanted, state.minute, GRID + 1)
         placed: dict[str, int] = {}
         made: dict[str, Prints] = {}
@@ -139,7 +144,12 @@ class Market:
         shown = {name: aggregates[name] if self.plan.kinds[name.split(":")[0]] == "aggTrade" else prints[name] for name in prints}
         planted = planting.report(wanted, state.minute, start_us, self.listings, self.plan, shown, state.listed, placed)
         after = {name: self._after(name, listed[name], prints[name], aggregates[name]) for name in listed}
-        minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, tuple(planted))
+        wallets = {
+            name: self._wallets(item, state, prints[name], start_us)
+            for name, item in self.listings.items()
+            if item.exchange == "hyperliquid"
+        }
+        minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, tuple(planted), wallets)
         return minute, State(state.minute + 1, after, assets)
 
     def quiet(self, state: State) -> tuple[Minute, State]:
@@ -148,13 +158,24 @@ class Market:
         none, no = np.empty(0, dtype=np.int64), np.empty(0, dtype=bool)
         prints = {name: Columns(old.next_id, none, none, none, no, none, none, none) for name, old in state.listed.items()}
         aggregates = {name: Columns(old.next_agg_id, none, none, none, no, none, none, none) for name, old in state.listed.items()}
-        minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, ())
+        wallets = {name: Sides((), none, none) for name, item in self.listings.items() if item.exchange == "hyperliquid"}
+        minute = Minute(state.minute, start_us, start_us + BLOCK_US, prints, aggregates, state, (), wallets)
         return minute, msgspec.structs.replace(state, minute=state.minute + 1)
 
-    def _path(self, base: str, state: State) -> tuple[Floats, float]:
+    def _wallets(self, item: Listing, state: State, prints: Columns, start_us: int) -> Sides:
+        """Who traded: the skilled know where the price will stand `HORIZON` minutes on, more often than not."""
+        asset, track = state.assets[item.base], []
+        for step in range(HORIZON + 1):
+            path, activity = self._path(item.base, state.minute + step, asset)
+            asset = Asset(float(path[-1]), activity)
+            track.append(path[:-1])
+        place = (prints.at - start_us) * GRID // BLOCK_US
+        prices = np.concatenate(track)
+        return assign(self.plan.seed, item, state.minute, prints, prices[place + HORIZON * GRID] - prices[place])
+
+    def _path(self, base: str, minute: int, asset: Asset) -> tuple[Floats, float]:
         """Log price at GRID + 1 moments of the minute, and the asset's activity in it."""
-        rng = generator(self.plan.seed, 2, zlib.crc32(base.encode()), state.minute)
-        asset = state.assets[base]
+        rng = generator(self.plan.seed, 2, zlib.crc32(base.encode()), minute)
         if base == "USDT":
             home = math.log(PRICES[base])
             target = home + 0.985 * (asset.log_price - home) + rng.normal(0, 0.00004)

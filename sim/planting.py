@@ -239,7 +239,7 @@ def _rules(seed: Wanted, plan: Plan, item: Listing, columns: Columns, chosen: Bo
 def _entry(
     seed: Wanted, item: Listing, plan: Plan, columns: Columns, chosen: Bools, window: tuple[int, int], planted: Decimal | None
 ) -> Seeded:
-    ids = (np.flatnonzero(chosen) + columns.first_id).tolist()
+    ids = sorted(item.shown_id(number) for number in (np.flatnonzero(chosen) + columns.first_id).tolist())
     signed = seed.target * (seed.side if seed.measure == "spread_pct" else 1)
     intended = Decimal(repr(seed.target)) * plan.whale_threshold if seed.type == "whale" else _rounded(signed)
     peg = seed.measure == "peg"

@@ -23,6 +23,7 @@ from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.sources.normalize import Normalizer
 from ctc.sources.survey import survey
+from ctc.trade_rows import TRADE_FIELDS
 from sim.compare import Equality, TapeTrade, compare_rows, compare_trades
 from sim.plan import load_plan
 from sim.reference import Result, reference
@@ -33,7 +34,6 @@ from sim.truth import load_truth
 
 PACKAGES = ("pyspark", "pyiceberg", "duckdb", "msgspec", "websockets", "boto3", "coattail-capital")
 VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
-TRADE_COLUMNS = tuple(name for name in Trade.__struct_fields__)
 
 
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
     """One symbol's log as the lake holds it: trades and heartbeats with their places, in no order."""
     trades = lake.query("select * from raw_trades where symbol = $symbol", {"symbol": symbol})
     for row in _rows(trades):
-        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_COLUMNS})
+        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_FIELDS})
     for row in _rows(lake.query("select * from heartbeats where symbol = $symbol", {"symbol": symbol})):
         yield (
             _place(row),

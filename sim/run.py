@@ -91,7 +91,7 @@ def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
         exchange(name, names.get(name, {}), market).listing(native, kind, market).symbol for name, market, native, kind in found.spaces
     }
     if not symbols:
-        raise ConfigError(f"no trades of Binance or Coinbase in {', '.join(map(str, replay))}")
+        raise ConfigError(f"no trades of a known exchange in {', '.join(map(str, replay))}")
     shown = msgspec.structs.replace(settings.session, title="recorded market", market="recorded", symbols=tuple(sorted(symbols)))
     return msgspec.structs.replace(settings, session=shown)
 

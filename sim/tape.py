@@ -34,4 +34,5 @@ def trades_of(item: Listing, kind: str, columns: Columns) -> Iterator[TapeTrade]
     rows = zip(columns.at.tolist(), columns.price.tolist(), columns.quantity.tolist(), columns.buy.tolist(), strict=True)
     for trade_id, (us, ticks, lots, buy) in enumerate(rows, columns.first_id):
         price, quantity = Decimal(ticks).scaleb(-item.price_digits), Decimal(lots).scaleb(-item.lot_digits)
-        yield TapeTrade(item.exchange, item.native, kind, trade_id, price, quantity, "buy" if buy else "sell", from_us(us))
+        shown = item.shown_id(trade_id)
+        yield TapeTrade(item.exchange, item.native, kind, shown, price, quantity, "buy" if buy else "sell", from_us(us))

@@ -69,6 +69,28 @@ def heartbeat(trade_id: int, ms: int, native: str = "BTC-USD") -> str:
     return json.dumps({"type": "heartbeat", "last_trade_id": trade_id, "product_id": native, "sequence": 1, "time": iso(ms)})
 
 
+def perp_trades(*rows: tuple[int, int], coin: str = "BTC") -> str:
+    """A Hyperliquid frame of trades (tid, ms after `BASE_MS`), as its socket sends them."""
+    data = [
+        {
+            "coin": coin,
+            "side": "B",
+            "px": "100.0",
+            "sz": "0.5",
+            "time": BASE_MS + ms,
+            "hash": f"0x{tid:064x}",
+            "tid": tid,
+            "users": [f"0x{tid:040x}", f"0x{tid + 1:040x}"],
+        }
+        for tid, ms in rows
+    ]
+    return json.dumps({"channel": "trades", "data": data}, separators=(",", ":"))
+
+
+def perp_book(ms: int, coin: str = "BTC") -> str:
+    return json.dumps({"channel": "l2Book", "data": {"coin": coin, "time": BASE_MS + ms, "levels": [[], []]}})
+
+
 def row_up(trade_id: int, ms: int) -> dict[str, object]:
     """Binance's REST row of the trade that `agg_trade(trade_id, ms)` is."""
     return {"a": trade_id, "p": "100.5", "q": "0.25", "f": trade_id, "l": trade_id, "T": BASE_MS + ms, "m": True, "M": True}

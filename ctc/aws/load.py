@@ -32,6 +32,7 @@ def load_history(settings: Settings, wanted: Wanted, say: Say) -> list[Loaded]:
     markets = [
         Market(name, own.market, symbol, own.symbols[symbol], own.kind)
         for name in wanted.exchanges
+        if name in HISTORIES
         for own in (settings.exchanges[name],)
         for symbol in wanted.symbols
         if symbol in own.symbols
@@ -39,7 +40,9 @@ def load_history(settings: Settings, wanted: Wanted, say: Say) -> list[Loaded]:
     if wanted.first is not None and len(markets) != 1:
         raise ConfigError("ids are those of one market: name one exchange and one symbol with them")
     if not markets:
-        raise ConfigError("no exchange has these symbols: see session.symbols and exchanges.NAME.symbols of the profile")
+        raise ConfigError(
+            "no exchange with a history of trades has these symbols: see session.symbols and exchanges.NAME.symbols of the profile"
+        )
     shelf = HistoryShelf(settings)
     try:
         return asyncio.run(_load(settings, wanted, markets, shelf, say))
@@ -52,6 +55,9 @@ def load_history(settings: Settings, wanted: Wanted, say: Say) -> list[Loaded]:
 async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], shelf: HistoryShelf, say: Say) -> list[Loaded]:
     done = []
     for name in wanted.exchanges:
+        if name not in HISTORIES:
+            say(f"{name} has no history of trades: left out")
+            continue
         own = [market for market in markets if market.exchange == name]
         client = HistoryClient(
             HISTORIES[name](exchange(name, _canonical(settings, name), settings.exchanges[name].market)),

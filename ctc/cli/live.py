@@ -117,7 +117,8 @@ def refuse_taken_ports(settings: Settings, *, exchanges: bool) -> None:
     if settings.aws.emulator:
         names.append(("the emulator", settings.aws.emulator_port, "--free-ports"))
     if exchanges:
-        names += [(f"simulated {name}", _own_port(name, venue.ws), "--free-ports") for name, venue in settings.exchanges.items()]
+        taking_part = [(name, settings.exchanges[name]) for name in settings.session.exchanges]
+        names += [(f"simulated {name}", _own_port(name, venue.ws), "--free-ports") for name, venue in taking_part]
     check_ports(settings, names)
 
 

@@ -11,8 +11,10 @@ from ctc.exchanges.binance_history import BinanceHistory
 from ctc.exchanges.coinbase import Coinbase
 from ctc.exchanges.coinbase_history import CoinbaseHistory
 from ctc.exchanges.history import TradeHistory
+from ctc.exchanges.hyperliquid import Hyperliquid
 
-EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase}
+EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase, "hyperliquid": Hyperliquid}
+# Hyperliquid has none that can be asked by id or by time.
 HISTORIES: dict[str, type[TradeHistory]] = {"binance": BinanceHistory, "coinbase": CoinbaseHistory}
 
 
@@ -24,4 +26,4 @@ def exchange(name: str, symbols: Mapping[str, str] | None = None, market: str = 
     return found(symbols, market)
 
 
-__all__ = ["EXCHANGES", "HISTORIES", "Binance", "Coinbase", "Exchange", "Reading", "TradeHistory", "exchange"]
+__all__ = ["EXCHANGES", "HISTORIES", "Binance", "Coinbase", "Exchange", "Hyperliquid", "Reading", "TradeHistory", "exchange"]

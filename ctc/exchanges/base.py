@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from ctc.errors import FrameError
-from ctc.model import EXACT, Side, Trade, event_id, from_us, id_space
+from ctc.model import EXACT, Parties, Side, Trade, event_id, from_us, id_space
 
 JSON_TROUBLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 # What decimal(38,18) holds; a price beyond it is a broken frame, not a market. `ctc.codec` draws the same line.
@@ -92,11 +92,15 @@ class Exchange(ABC):
         if found is None:
             if len(self._listings) >= _MAX_LISTINGS:
                 self._listings.clear()
-            base, quote = split_symbol(native)
-            symbol = self.symbols.get(native) or (f"{base}-{quote}" if quote else native)
-            found = Listing(symbol, quote.partition("_")[0], id_space(self.name, market, native, kind))
+            symbol, quote = self.canonical(native)
+            found = Listing(self.symbols.get(native) or symbol, quote, id_space(self.name, market, native, kind))
             self._listings[native, kind, market] = found
         return found
+
+    def canonical(self, native: str) -> tuple[str, str]:
+        """Canonical name, where the profile has none, and quote currency of a market."""
+        base, quote = split_symbol(native)
+        return (f"{base}-{quote}" if quote else native), quote.partition("_")[0]
 
     def trade(
         self,
@@ -112,6 +116,7 @@ class Exchange(ABC):
         received: datetime | None,
         payload: str,
         is_backfilled: bool = False,
+        parties: Parties | None = None,
     ) -> Trade:
         """A trade with its names, exact quote volume and identity; raises FrameError for amounts no market has."""
         quote_volume = _product(price, quantity)
@@ -136,6 +141,7 @@ class Exchange(ABC):
             ingestion_timestamp=timestamp if received is None else received,
             raw_event_payload=payload,
             is_backfilled=is_backfilled,
+            parties=parties,
         )
 
     def text(self, frame: str | bytes) -> str:

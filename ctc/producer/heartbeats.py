@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ctc.model import Heartbeat, Trade, VenueMark, from_us, to_us
+from ctc.quality.dedup import DENSE_EXCHANGES
 from ctc.settings import Settings
 
 SECOND = 1_000_000
@@ -37,6 +38,11 @@ class Venue:
     spans: list[tuple[int, int]] | None = None
     names_ids: bool = True
     holes: list[tuple[int, int]] = field(default_factory=list)  # that no heartbeat has told of yet
+
+    @property
+    def ascends(self) -> bool:
+        """Whether a newer trade has a higher id: only then is there a newest one to name."""
+        return self.exchange in DENSE_EXCHANGES
 
     def connected(self, since_us: int, time_us: int) -> bool:
         """Whether all between was seen: by its connection, or by what its recording spans."""

@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ctc.errors import FrameError
-from ctc.exchanges import HISTORIES, Exchange, Reading, exchange
+from ctc.exchanges import Exchange, Reading, exchange
 from ctc.model import from_us, to_us
 from ctc.producer.clock import FrameClock, ProducerClock, clock_of
 from ctc.settings import Settings
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel, Item
 from ctc.sources.healing import Healing
-from ctc.sources.history import HistoryClient
-from ctc.sources.links import FIRST_RETRY_S, LONGEST_RETRY_S, natives_of, spread_out
+from ctc.sources.links import FIRST_RETRY_S, LONGEST_RETRY_S, history_client, natives_of, spread_out
 from ctc.sources.recorder import Folder, Recorder, frame_line, mark_line
 from ctc.sources.websocket import Link
 
@@ -88,7 +87,7 @@ class Connection:
         self.began_us = 0  # the time of the first frame that told one
         self._clock: ProducerClock = clock_of(settings.producer)
         self._url = reader.url(own.ws, natives, own.kind)
-        client = HistoryClient(HISTORIES[name](reader), own, received=self._clock.received)
+        client = history_client(reader, own, self._clock.received)
         healing = Healing(client, self.channel, dense=False)  # what the socket did not bring is a gap of the recording
         backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, random.SystemRandom())
         tapped = Tapped(reader, self._heard)

@@ -102,7 +102,7 @@ class Tape:
         self.counters.trades += 1
         self.counters.backfilled += trade.is_backfilled
         if venue.last_id is None or trade.trade_id > venue.last_id:
-            venue.last_id = trade.trade_id if names_ids else venue.last_id
+            venue.last_id = trade.trade_id if names_ids and venue.ascends else venue.last_id
         else:
             self.counters.duplicates_not_removed += 1
         if trade.symbol == self._peg_symbol:

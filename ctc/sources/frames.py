@@ -25,6 +25,9 @@ class _Marks(msgspec.Struct, gc=False):
 
     type: Any = msgspec.UNSET
     product_id: Any = msgspec.UNSET
+    channel: Any = msgspec.UNSET
+    data: Any = msgspec.UNSET
+    events: Any = msgspec.UNSET
     stream: Any = msgspec.UNSET
     e: Any = msgspec.UNSET
     p: Any = msgspec.UNSET
@@ -74,7 +77,7 @@ def receive_time(whole: bytes, fraction: bytes) -> int:
 
 
 def whose(body: bytes) -> str | None:
-    """The exchange that a frame comes from: "binance", "coinbase", "" for another one's, None when it is not JSON."""
+    """The exchange that a frame comes from: "binance", "coinbase", "hyperliquid", "" for another one's, None when it is not JSON."""
     for start, exchange in _SHORTCUTS:
         if body.startswith(start):
             return exchange
@@ -84,6 +87,8 @@ def whose(body: bytes) -> str | None:
         return "" if _is_json(body) else None
     if isinstance(marks.type, str) and marks.stream is msgspec.UNSET:
         return "coinbase"
+    if isinstance(marks.channel, str) and marks.events is msgspec.UNSET and (marks.data is not msgspec.UNSET or marks.channel == "pong"):
+        return "hyperliquid"
     known = any(all(getattr(marks, name) is not msgspec.UNSET for name in names) for names in _BINANCE)
     return "binance" if known else ""
 

@@ -35,9 +35,12 @@ class Healing:
     """The ids of one channel's markets; `following` holds the next id that each is due."""
 
     def __init__(
-        self, client: HistoryClient, channel: Channel, monotonic: Callable[[], float] = time.monotonic, *, dense: bool = True
+        self, client: HistoryClient | None, channel: Channel, monotonic: Callable[[], float] = time.monotonic, *, dense: bool = True
     ) -> None:
-        """`dense` is False where ids skip by themselves: nothing can be told from them, and nothing is made up for."""
+        """`dense` is False where ids skip by themselves: nothing can be told from them, and nothing is made up for.
+
+        `client` is None for an exchange without a history; its ids are not dense.
+        """
         self._client = client
         self._dense = dense
         self._channel = channel
@@ -65,6 +68,8 @@ class Healing:
 
     def resume(self, following: dict[str, int], since: datetime, left: Iterable[tuple[str, int, int]]) -> None:
         """Go on from where an earlier process stood."""
+        if self._client is None:
+            return
         self.following = {native: number for native, number in following.items() if native in self._channel.natives}
         self.since = since
         self.open = [gap for gap in left if gap[0] in self._channel.natives]
@@ -134,16 +139,24 @@ class Healing:
     async def _fill(self, native: str, first: int, last: int) -> Filled:
         """A range that the socket has passed; a history that lags is given a moment."""
         deadline = self._monotonic() + LAG_AT_MOST_S
-        filled = await self._client.fill(native, first, last)
+        filled = await self._history.fill(native, first, last)
         while filled.trouble == NOT_YET and self._monotonic() < deadline:
             await asyncio.sleep(ASK_EVERY_S)
-            more = await self._client.fill(native, filled.left[0][0], last)
+            more = await self._history.fill(native, filled.left[0][0], last)
             filled = Filled(filled.trades + more.trades, filled.holes + more.holes, more.left, more.trouble)
         return filled
 
     async def close(self) -> None:
         """Let go of the exchange's REST connections."""
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
+
+    @property
+    def _history(self) -> HistoryClient:
+        """Raises ExchangeError for an exchange that has none."""
+        if self._client is None:
+            raise ExchangeError(f"{self._channel.exchange} has no history to read what was missed from")
+        return self._client
 
     def progressed(self) -> None:
         """Let `precede` look again: another socket has brought something."""
@@ -152,7 +165,7 @@ class Healing:
     async def catch_up(self) -> None:
         """Put everything that the exchange has and the channel does not, oldest first."""
         try:
-            reached = await self._client.now()  # before the pages: up to here they are complete
+            reached = await self._history.now()  # before the pages: up to here they are complete
         except ExchangeError as error:
             self._channel.change(False, f"not filled: {error}")
             self._channel.healed()
@@ -184,7 +197,7 @@ class Healing:
             return
         self._checks.append(now)
         due = [(native, self.following[native]) for native in self._channel.natives if native in self.following]
-        found = await asyncio.gather(*(self._client.recent(native, first, until) for native, first in due))
+        found = await asyncio.gather(*(self._history.recent(native, first, until) for native, first in due))
         for trade in merge(*(filled.trades for filled in found), key=lambda trade: trade.timestamp):
             if trade.timestamp <= until:
                 await self._put_trade(trade)
@@ -196,7 +209,7 @@ class Healing:
             return
         moved = False
         for gap in list(self.open):
-            filled = await self._client.fill(*gap)
+            filled = await self._history.fill(*gap)
             moved = moved or bool(filled.trades or filled.holes)
             self.open.remove(gap)
             self.settling.append(gap)
@@ -208,9 +221,9 @@ class Healing:
     async def _missed(self, native: str, until: datetime) -> Filled:
         first = self.following.get(native)
         if first is not None:
-            return await self._client.fill(native, first, None, until)
+            return await self._history.fill(native, first, None, until)
         assert self.since is not None  # `catch_up` asks for no other markets
-        return await self._client.since(native, self.since, until)
+        return await self._history.since(native, self.since, until)
 
     async def _put(self, native: str, filled: Filled) -> None:
         self._note(native, filled)

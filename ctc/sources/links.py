@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
-from ctc.exchanges import HISTORIES, exchange
+from ctc.exchanges import HISTORIES, Exchange, exchange
 from ctc.model import id_space
 from ctc.quality.dedup import is_dense
-from ctc.settings import Settings
+from ctc.settings import ExchangeSettings, Settings
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel
 from ctc.sources.healing import Healing
@@ -35,6 +35,12 @@ def spread_out(natives: tuple[str, ...], max_connections: int, per_connection: i
     return [natives[start : start + size] for start in range(0, len(natives), size)]
 
 
+def history_client(reader: Exchange, own: ExchangeSettings, received: Callable[[], datetime | None]) -> HistoryClient | None:
+    """The exchange's history over REST; None where it has none."""
+    history = HISTORIES.get(reader.name)
+    return HistoryClient(history(reader), own, received=received) if history is not None else None
+
+
 def open_links(
     settings: Settings, arrived: asyncio.Event, *, received: Callable[[], datetime | None], rng: random.Random
 ) -> list[tuple[Channel, Link]]:
@@ -44,7 +50,7 @@ def open_links(
         own = settings.exchanges[name]
         reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
         limit = asyncio.Semaphore(own.max_connections)
-        client = HistoryClient(HISTORIES[name](reader), own, received=received)
+        client = history_client(reader, own, received)
         for natives in spread_out(natives_of(settings, name), own.max_connections):
             backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, rng)
             channel = Channel(name, natives, CHANNEL_ITEMS, arrived)

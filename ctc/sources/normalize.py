@@ -16,7 +16,10 @@ from ctc.sources.survey import Survey
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """What became of every line: `read` = rows of trades + `duplicates` + lines without trades (`skipped`) + `unreadable`."""
+    """What became of every line, and of each trade of a frame with several.
+
+    `read` = rows of trades + `duplicates` + lines without trades (`skipped`) + `unreadable`.
+    """
 
     files: int
     read: int
@@ -38,10 +41,12 @@ class Normalizer:
         self._seen: dict[str, Intervals] = {}
         self._rows: Counter[str] = Counter()
         self.duplicates = 0
+        self._beside = 0  # trades beyond the first of their frame
 
     def __iter__(self) -> Iterator[Trade]:
         for frame, _ in merge(self.recordings):
             if frame.reading is not None:
+                self._beside += len(frame.reading.trades) - 1
                 for trade in frame.reading.trades:
                     if self._is_new(trade):
                         yield trade
@@ -73,7 +78,7 @@ class Normalizer:
         troubles = [recording.trouble for recording in self.recordings if recording.trouble]
         return Account(
             files=len(self.recordings),
-            read=sum(count.lines for count in counts),
+            read=sum(count.lines for count in counts) + self._beside,
             trades=self._rows.total(),
             duplicates=self.duplicates,
             unreadable=sum(count.unreadable for count in counts),

@@ -33,7 +33,8 @@ CHECK_EVERY_S = 0.25
 MAX_FRAME_BYTES = 512 * 1024
 SYMBOLS_PER_CONNECTION = 100
 LOSSES = (ExchangeError, OSError, TimeoutError, WebSocketException)
-_ACKS = frozenset({"ack", "subscriptions"})
+# Hyperliquid answers each subscription by itself, in order: the answer to the ping behind them says that all are there.
+_ACKS = frozenset({"ack", "subscriptions", "pong"})
 # History sent on subscribing: its time says nothing of where the stream is.
 _UNTIMED = frozenset({"last_match"})
 

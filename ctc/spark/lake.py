@@ -1,4 +1,4 @@
-"""The `lake` query: records to clean, unique rows of `raw_trades` and `heartbeats`; what is refused to the dead-letter queue.
+"""The `lake` query: records to clean, unique rows of `raw_trades`, `wallet_trades` and `heartbeats`; refused lines to the dead letters.
 
 One stateful operator, keyed by symbol, decodes each record once and hands on a few packed rows (Arrow), so that the
 batch can be cached for three sinks at the price of its bytes. Each sink takes a batch at most once.
@@ -25,20 +25,21 @@ from ctc.quality.dedup import Deduplicator, DedupState
 from ctc.quality.ledger import Ledger
 from ctc.quality.letters import Refused, symbol_of
 from ctc.quality.rules import DUPLICATE, INCONSISTENT, LATE
-from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
+from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES, WALLET_TRADES, Table
 from ctc.settings import Settings
-from ctc.trade_rows import Placed, trade_columns
+from ctc.trade_rows import Placed, trade_columns, wallet_columns
 
 # A packed row: what one symbol had in one batch (or a part of it, for large batches).
 PACKED = (
     "symbol string, trades long, duplicates long, late long, inconsistent long, flagged long, heartbeats long, rejects long, "
     "final boolean, clock_us long, arrived_us long, trade_rows binary, heartbeat_rows binary, reject_rows binary, tallies binary, "
-    "gap_rows binary, ledger binary"
+    "gap_rows binary, ledger binary, wallets long, wallet_rows binary"
 )
 CHUNK = 20_000  # trades a packed row at most
 HEARTBEATS_ARROW = arrow_schema(HEARTBEATS)
 GAPS_ARROW = arrow_schema(GAPS)
 TRADES_DDL = ", ".join(f"`{column.name}` {column.type}" for column in RAW_TRADES.columns)
+ROWS_OF = {RAW_TRADES.name: "trade_rows", WALLET_TRADES.name: "wallet_rows"}  # what Spark writes: too much for the driver
 
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")  # the rows pass two pipes and a cache: a quarter of the bytes
 
@@ -162,6 +163,7 @@ class LakeFold:
         for start in range(0, len(kept), CHUNK) or (0,):
             part = kept[start : start + CHUNK]
             columns = trade_columns(part, self._late_us, self._tolerance) if part else None
+            wallets = wallet_columns(part)
             late, inconsistent, flagged = taken.spans.flag(columns, start) if columns is not None else (0, 0, 0)
             yield Row(
                 symbol=self._symbol,
@@ -181,6 +183,8 @@ class LakeFold:
                 tallies=msgspec.msgpack.encode(taken.tallies.listed()) if start + CHUNK >= len(kept) else None,
                 gap_rows=to_ipc(gap_columns(self._symbol, ids)) if ids else None,
                 ledger=msgspec.json.encode(self._ledger.state) if ids else None,
+                wallets=wallets.num_rows if wallets is not None else 0,
+                wallet_rows=to_ipc(wallets) if wallets is not None else None,
             )
             beats, refused, ids, duplicates = [], [], [], 0  # the first row has them
 
@@ -258,9 +262,11 @@ def packed_rows(records: DataFrame, settings: Settings) -> DataFrame:
     )
 
 
-def trades_of(packed: DataFrame) -> DataFrame:
-    """`raw_trades` rows of packed ones."""
-    return packed.where("trade_rows is not null").select("trade_rows").mapInArrow(_unpack, TRADES_DDL)
+def rows_in(packed: DataFrame, table: Table) -> DataFrame:
+    """Rows of one of `ROWS_OF` in packed ones."""
+    columns = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
+    own = ROWS_OF[table.name]
+    return packed.where(f"{own} is not null").select(own).mapInArrow(_unpack, columns)
 
 
 def _unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -22,11 +22,11 @@ from ctc.model import GapLedger, Snapshot, from_us
 from ctc.ports import AlertStore, MetricStore, MetricsWriter, QualityStore
 from ctc.quality.counts import Tallies, Totals
 from ctc.quality.letters import OTHER
-from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, QUALITY, RAW_TRADES, SPREADS, VOLUME_AGGREGATES
+from ctc.schema import ANOMALIES, GAPS, HEARTBEATS, QUALITY, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, WALLET_TRADES, Table
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
-from ctc.spark.lake import from_ipc, trades_of
+from ctc.spark.lake import ROWS_OF, from_ipc, rows_in
 from ctc.spark.quality import TALLIES, LetterBox, QualitySink, totals_observed
 from ctc.spark.session import CATALOG
 
@@ -99,26 +99,28 @@ class _Beside:
             self.final.add(row.symbol)
         for name in ("trades", "duplicates", "late", "inconsistent", "heartbeats", "rejects"):
             self.counts[name] = self.counts.get(name, 0) + row[name]
+        if row.wallets:  # named where there are any
+            self.counts["wallets"] = self.counts.get("wallets", 0) + row.wallets
 
 
 class LakeSink:
-    """Writes a packed batch to `raw_trades` (Spark), `heartbeats` and the dead-letter queue, and counts what became of it."""
+    """Writes a packed batch to `raw_trades`, `wallet_trades` (both Spark), `heartbeats` and the dead letters, and counts it."""
 
     def __init__(self, settings: Settings, metrics: MetricStore, quality: QualityStore, published: MetricsWriter, report: Report) -> None:
         self._metrics = metrics
-        self._table = f"{CATALOG}.{settings.lake.database}.{RAW_TRADES.name}"
+        self._database = f"{CATALOG}.{settings.lake.database}"
         self._appender = TableAppender(settings)
         self._letters = LetterBox(settings)
         self._quality = QualitySink("lake", self._appender, quality, published)
         self._report = report
-        self._known: dict[str, int] = {}
+        self._known: dict[tuple[str, str], int] = {}
         self._totals: dict[str, int] = {}
         self._final: set[str] = set()
         self._clocks: dict[str, datetime] = {}
 
     def rehearse(self, spark: SparkSession) -> None:
         """Read the tables that batches will be written to."""
-        spark.table(self._table).limit(1).collect()
+        spark.table(f"{self._database}.{RAW_TRADES.name}").limit(1).collect()
         self._appender.rehearse(HEARTBEATS.name, GAPS.name, QUALITY.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -127,10 +129,11 @@ class LakeSink:
         try:
             # Collected, not iterated: an iterator would run the partitions one after the other. A row holds no trades here, only
             # what is beside them: one row a symbol, and one more for each CHUNK of its trades.
-            found = _Beside.of(packed.drop("trade_rows").observe(observed, *totals_observed()).collect())
+            found = _Beside.of(packed.drop(*ROWS_OF.values()).observe(observed, *totals_observed()).collect())
             samples = self._letters.put(run, batch_id, found.letters)
-            if found.counts.get("trades"):
-                self._append(trades_of(packed), run, batch_id)
+            for table, count in ((RAW_TRADES, "trades"), (WALLET_TRADES, "wallets")):
+                if found.counts.get(count):
+                    self._append(table, packed, run, batch_id)
             for table, rows in ((HEARTBEATS, found.beats), (GAPS, found.gaps)):
                 if rows:
                     self._appender.append_once(table.name, pa.concat_tables(rows), query="lake", run=run, batch_id=batch_id)
@@ -158,17 +161,18 @@ class LakeSink:
             },
         )
 
-    def _append(self, trades: DataFrame, run: str, batch_id: int) -> None:
-        known = self._known.pop(run, None)  # forgotten until the commit is through: one without an answer may have taken place
+    def _append(self, table: Table, packed: DataFrame, run: str, batch_id: int) -> None:
+        memory = (table.name, run)
+        known = self._known.pop(memory, None)  # forgotten until the commit is through: one without an answer may have taken place
         if known is None:
-            found = self._appender.last_batch(RAW_TRADES.name, "lake", run)
+            found = self._appender.last_batch(table.name, "lake", run)
             known = -1 if found is None else found
         if batch_id > known:
-            self._commit(trades, run, batch_id)
-        self._known[run] = max(batch_id, known)
+            self._commit(table, rows_in(packed, table), run, batch_id)
+        self._known[memory] = max(batch_id, known)
 
-    def _commit(self, trades: DataFrame, run: str, batch_id: int) -> None:
-        writer = trades.writeTo(self._table)
+    def _commit(self, table: Table, rows: DataFrame, run: str, batch_id: int) -> None:
+        writer = rows.writeTo(f"{self._database}.{table.name}")
         for name, value in ((QUERY_PROPERTY, "lake"), (RUN_PROPERTY, run), (BATCH_PROPERTY, str(batch_id))):
             writer = writer.option(f"snapshot-property.{name}", value)
         writer.append()

@@ -226,7 +226,8 @@ def _market(state: Path):
     save_plan(msgspec.structs.replace(make_plan(SEED, FIXED_START, 60, settings), name="monday"), state)
     child = spawn("exchange", ("sim.exchange",), state)
     deadline = time.monotonic() + LIMIT_S
-    while any(port_is_free(urlsplit(own.ws).port or 0) for own in settings.exchanges.values()) and time.monotonic() < deadline:
+    ports = [urlsplit(settings.exchanges[name].ws).port or 0 for name in settings.session.exchanges]
+    while any(port_is_free(port) for port in ports) and time.monotonic() < deadline:
         child.wait(0.1)
     return child
 

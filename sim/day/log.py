@@ -21,7 +21,7 @@ from ctc.producer.heartbeats import Venues
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
 from sim.compare import TapeTrade
-from sim.exchange import binance, coinbase
+from sim.exchange import binance, coinbase, hyperliquid
 from sim.exchange.feed import Feed
 from sim.market import Market, Minute, State
 from sim.plan import Plan
@@ -97,6 +97,8 @@ class SymbolLog:
     def _feed(self, minute: Minute, item: Listing) -> Feed:
         if item.exchange == "coinbase":
             return coinbase.feed(minute, item, "matches")
+        if item.exchange == "hyperliquid":
+            return hyperliquid.feed(minute, item, "trades")
         kind = self._market.plan.kinds["binance"]
         return binance.wrap(f"{item.native.lower()}@{kind}", binance.stream_feed(minute, item, kind))
 

@@ -1,4 +1,4 @@
-"""`python -m sim.exchange [--resume] [--rest-only]`: both exchanges of the session named by the environment, until SIGTERM."""
+"""`python -m sim.exchange [--resume] [--rest-only]`: the exchanges of the session named by the environment, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ctc.errors import ConfigError, CtcError
 from ctc.settings import Settings, load_state, session_state
 from sim.exchange.engine import Engine
 from sim.exchange.venue import Venue
-from sim.exchange.venues import Binance, Coinbase
+from sim.exchange.venues import VENUES
 from sim.plan import load_plan
 
 
@@ -27,7 +27,7 @@ def build(engine: Engine, settings: Settings, rest_only: bool = False) -> dict[V
     found: dict[Venue, set[int]] = {}
     for name in engine.plan.kinds:
         listings = [item for item in engine.listings.values() if item.exchange == name]
-        venue: Venue = Binance(listings, engine) if name == "binance" else Coinbase(listings, engine)
+        venue = VENUES[name](listings, engine)
         own = settings.exchanges[name]
         found[venue] = {_port(name, url) for url in ((own.rest,) if rest_only else (own.ws, own.rest))}
     engine.venues = list(found)

@@ -57,14 +57,23 @@ def columns_text(columns: Columns, item: Listing) -> tuple[list[str], list[str]]
     """Prices and quantities as the exchange writes them."""
     if item.exchange == "binance":
         return texts(columns.price, item.price_digits, 8), texts(columns.quantity, item.lot_digits, 8)
+    if item.exchange == "hyperliquid":
+        return shortest(columns.price, item.price_digits), shortest(columns.quantity, item.lot_digits)
     return texts(columns.price, item.price_digits, item.price_digits), texts(columns.quantity, item.lot_digits, 8)
+
+
+def shortest(values: Ints, digits: int) -> list[str]:
+    """Whole numbers of 10^-digits as Hyperliquid writes them: no zeros at the end but the one behind the point."""
+    wholes, parts = np.divmod(values, 10**digits)
+    pairs = zip(wholes.tolist(), parts.tolist(), strict=True)
+    return [f"{whole}.{f'{part:0{digits}d}'.rstrip('0') or '0'}" for whole, part in pairs]
 
 
 def tape(columns: Columns, item: Listing, kind: str) -> Feed:
     """The tape's lines of one listing and minute."""
     head = f'{{"exchange":"{item.exchange}","native_symbol":"{item.native}","kind":"{kind}","trade_id":'
     prices, quantities = columns_text(columns, item)
-    numbers = range(columns.first_id, columns.first_id + len(columns))
+    numbers = [item.shown_id(number) for number in range(columns.first_id, columns.first_id + len(columns))]
     rows = zip(numbers, prices, quantities, columns.buy.tolist(), columns.at.tolist(), strict=True)
     lines = [
         f'{head}{number},"price":"{price}","quantity":"{quantity}","side":"{"buy" if buy else "sell"}","time_us":{at}}}'.encode()

@@ -1,4 +1,4 @@
-"""The two simulated exchanges: their conversations, on top of `venue` and their frames."""
+"""The simulated exchanges: their conversations, on top of `venue` and their frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 from websockets.http11 import Response
 
-from sim.exchange import binance, coinbase, http
+from sim.exchange import binance, coinbase, http, hyperliquid
 from sim.exchange.feed import EMPTY, Feed
 from sim.exchange.venue import MarketView, Subscriber, Venue
 from sim.market import Minute
@@ -182,3 +182,58 @@ def _by_channel(channels: Iterable[str]) -> dict[str, list[str]]:
         kind, _, product = channel.partition(" ")
         found.setdefault(kind, []).append(product)
     return found
+
+
+class Hyperliquid(Venue):
+    """Hyperliquid: `trades` and `l2Book` by request at `/ws`, on subscribing to trades the newest 30 again; no REST."""
+
+    name = "hyperliquid"
+
+    def __init__(self, listings: Iterable[Listing], market: MarketView) -> None:
+        super().__init__(listings, market)
+        self._minutes: deque[Minute] = deque(maxlen=2)  # the one that is handed out, and the one before
+
+    def missing(self) -> list[str]:
+        covered = {channel for subscriber in self.subscribers for channel in subscriber.channels}
+        return [native for native in self.listings if f"trades {native}" not in covered]
+
+    def channel_feed(self, minute: Minute, channel: str, combined: bool) -> Feed:
+        kind, _, coin = channel.partition(" ")
+        return hyperliquid.feed(minute, self.listings[coin], kind)
+
+    async def push(self, minute: Minute, upto: int, paced: bool) -> None:
+        """See Venue.push; keeps the minutes that a new subscriber is shown the end of."""
+        if not self._minutes or self._minutes[-1].index != minute.index:
+            self._minutes.append(minute)
+        await super().push(minute, upto, paced)
+
+    def refuse(self, target: str, address: str, upgrade: bool) -> Response | None:
+        path, _ = http.parse(target)
+        return None if upgrade and path == "/ws" else http.answer(404, {"error": f"{path} is not simulated"})
+
+    def opened(self, subscriber: Subscriber, target: str) -> None:
+        return
+
+    async def converse(self, subscriber: Subscriber) -> None:
+        async for text in subscriber.link:
+            async with subscriber.lock:
+                await subscriber.say(*self._answer(subscriber, text))
+
+    def _answer(self, subscriber: Subscriber, text: str | bytes) -> list[bytes]:
+        try:
+            request = hyperliquid.read_request(text, self.listings, subscriber.channels)
+        except hyperliquid.Refused as refused:
+            return [hyperliquid.error(str(refused))]
+        if request.channel is None:
+            return [hyperliquid.PONG]
+        done = [hyperliquid.subscribed(request)]
+        if request.method == "unsubscribe":
+            subscriber.change(channel for channel in subscriber.channels if channel != request.channel)
+            return done
+        subscriber.change([*subscriber.channels, request.channel])
+        if request.channel.startswith("trades "):
+            done += hyperliquid.newest(self._minutes, self.listings[request.coin], self.market.position)
+        return done
+
+
+VENUES: dict[str, type[Venue]] = {venue.name: venue for venue in (Binance, Coinbase, Hyperliquid)}

@@ -18,9 +18,11 @@ from ctc.model import NAMESPACE, event_id
 REALDATA = Path(__file__).parents[1] / "fixtures" / "realdata"
 SPOT_LINES = gzip.decompress((REALDATA / "binance_spot_btcusdt_20240808.excerpt.gz").read_bytes()).splitlines()
 SPOT = [line.partition(b" ")[2].strip() for line in SPOT_LINES]
+HYPERLIQUID_LINES = gzip.decompress((REALDATA / "hyperliquid_btc_ws_20250126.excerpt.gz").read_bytes()).splitlines()
 FRAMES = {
     "binance": [frame for frame in SPOT if b"@trade" in frame][:20] + [frame for frame in SPOT if b"@trade" not in frame][:5],
     "coinbase": (REALDATA / "coinbase_exchange_singles.jsonl").read_bytes().splitlines(),
+    "hyperliquid": [line.partition(b" ")[2] for line in HYPERLIQUID_LINES],
 }
 NAMES = st.sampled_from(sorted(EXCHANGES))
 
@@ -88,5 +90,5 @@ def test_split_symbol_takes_the_longest_quote_asset(native: str, base: str, quot
 
 
 def test_exchange_that_is_not_there_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="choose one of: binance, coinbase"):
+    with pytest.raises(ConfigError, match="choose one of: binance, coinbase, hyperliquid"):
         exchange("kraken")

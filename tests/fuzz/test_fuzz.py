@@ -33,8 +33,12 @@ TIMES = int(machine("CTC_FUZZ", "1"))
 FRAMES = 600_000 * TIMES
 LINES = 400_000 * TIMES
 LINES_A_RECORD = 40
-SYMBOLS = {"binance": {"BTCUSDT": "BTC-USDT", "ETHUSDT": "ETH-USDT"}, "coinbase": {"BTC-USD": "BTC-USDT", "ETH-USD": "ETH-USDT"}}
-ALLOWED = frozenset({"BTC-USDT", "ETH-USDT"})
+SYMBOLS = {
+    "binance": {"BTCUSDT": "BTC-USDT", "ETHUSDT": "ETH-USDT"},
+    "coinbase": {"BTC-USD": "BTC-USDT", "ETH-USD": "ETH-USDT"},
+    "hyperliquid": {"BTC": "BTC-PERP"},
+}
+ALLOWED = frozenset({"BTC-USDT", "ETH-USDT", "BTC-PERP"})
 BINANCE = (
     "binance_spot_btcusdt_20240808.excerpt.gz",
     "binance_spot_ethusdt_20240808.excerpt.gz",
@@ -47,9 +51,16 @@ BINANCE = (
 KINDS = {
     *("ADL", "ack", "array", "bookTicker", "depth", "depthUpdate", "kline", "error", "unknown"),
     *("heartbeat", "last_match", "subscriptions"),
+    *("l2Book", "trades", "pong", "subscriptionResponse"),
 }
 _TRADE = re.compile(rb'"e": ?"(trade|aggTrade)"')
 _EXECUTION = re.compile(rb'"X": ?"\w+"')
+HYPERLIQUID_ASIDES = (
+    b'{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"trades","coin":"BTC"}}}',
+    b'{"channel":"pong"}',
+    b'{"channel":"trades","data":[]}',
+    b'{"channel":"error","data":"Already subscribed: {\\"type\\":\\"trades\\",\\"coin\\":\\"BTC\\"}"}',
+)
 Tally = Counter[str]
 
 
@@ -66,6 +77,11 @@ def seeds_of(name: str) -> tuple[bytes, ...]:
     if name == "coinbase":
         singles = recorded("coinbase_exchange_singles.jsonl")
         return tuple([frame for frame in singles if b'"match"' in frame] * 3 + singles)
+    if name == "hyperliquid":
+        frames = recorded("hyperliquid_btc_ws_20250126.excerpt.gz")
+        short = [frame for frame in frames if len(frame) < 2_000 and b'"trades"' in frame]
+        spot = short[0].replace(b'"coin":"BTC"', b'"coin":"PURR/USDC"')
+        return (*short * 3, *frames, spot, *HYPERLIQUID_ASIDES)
     found: list[bytes] = []
     for file in BINANCE:
         frames = [frame for frame in recorded(file) if len(frame) < 2_000]
@@ -130,9 +146,14 @@ class Readers:
             self.counts[f"ignored: {reading.kind if reading.kind in KINDS else 'other'}"] += 1
             return
         self.trades += 1
-        (trade,) = reading.trades
+        if len(reading.trades) == 1 and self.reader.name != "hyperliquid":
+            assert reading.trades[0].raw_event_payload.encode() == frame
+        for trade in reading.trades:
+            self.take_trade(trade, frame)
+
+    def take_trade(self, trade: Trade, frame: bytes) -> None:
         self.counts[f"trade: {trade.kind} {trade.market}"] += 1
-        assert trade.raw_event_payload.encode() == frame
+        assert trade.raw_event_payload.encode() in frame
         check_through_codec(trade, self.counts)
         new = self.dedup.take(trade)
         self.counts[f"dedup: {'dense' if is_dense(trade.space) else 'sparse'}, {'new' if new else 'seen'}"] += 1
@@ -155,11 +176,19 @@ EXPECTED_FRAMES = {
         *("rejected: not UTF", "rejected: not a JSON object", "rejected: the frame has no type", "rejected: time", AMOUNTS),
         *(f"rejected: a {kind} frame that lacks or breaks a field" for kind in ("match", "last_match", "heartbeat")),
     },
+    "hyperliquid": {
+        *("trade: trade perp", "trade: trade spot", "codec refuses: timestamp is not between and"),
+        *("dedup: sparse, new", "dedup: sparse, seen"),
+        *("ignored: l2Book", "ignored: trades", "ignored: pong", "ignored: subscriptionResponse", "ignored: error", "ignored: other"),
+        *("rejected: not UTF", "rejected: not a JSON object", "rejected: the frame has no channel", AMOUNTS),
+        *("rejected: a trades frame that lacks or breaks a field", "rejected: a trades frame of several coins"),
+        "rejected: time is neither milliseconds nor microseconds",
+    },
 }
 
 
 @pytest.mark.timeout(600 * TIMES)
-@pytest.mark.parametrize(("name", "share"), [("binance", 0.6), ("coinbase", 0.4)])
+@pytest.mark.parametrize(("name", "share"), [("binance", 0.6), ("coinbase", 0.4), ("hyperliquid", 0.2)])
 def test_fuzz_frames_are_trades_ignored_or_rejected_and_nothing_else(capsys: pytest.CaptureFixture[str], name: str, share: float) -> None:
     count = int(FRAMES * share)
     mutator, readers = Mutator(seeds_of(name), 2026), Readers(name)
@@ -172,9 +201,9 @@ def test_fuzz_frames_are_trades_ignored_or_rejected_and_nothing_else(capsys: pyt
 
 
 @cache
-def lines_of_recordings() -> tuple[bytes, ...]:
+def lines_of_recordings(names: tuple[str, ...] = ("binance", "coinbase"), symbol: str = "BTC-USDT") -> tuple[bytes, ...]:
     """Codec lines of recorded trades, and heartbeats between them."""
-    readings = [attempt(exchange(name, SYMBOLS[name]), frame) for name in EXCHANGES for frame in seeds_of(name)]
+    readings = [attempt(exchange(name, SYMBOLS[name]), frame) for name in names for frame in seeds_of(name)]
     lines = [
         encode_line(trade) for reading in readings if isinstance(reading, Reading) for trade in reading.trades if trade.symbol in ALLOWED
     ]
@@ -183,7 +212,7 @@ def lines_of_recordings() -> tuple[bytes, ...]:
         for name, native, kind, last in (("binance", "BTCUSDT", "aggTrade", 5), ("coinbase", "BTC-USD", "match", None))
     )
     beats = [
-        encode_line(Heartbeat(heartbeat=from_us(us), symbol="BTC-USDT", producer="p", venues=marks, peg=EXACT.create_decimal("0.9998")))
+        encode_line(Heartbeat(heartbeat=from_us(us), symbol=symbol, producer="p", venues=marks, peg=EXACT.create_decimal("0.9998")))
         for us in range(1_723_161_255_000_000, 1_723_161_275_000_000, 1_000_000)
     ]
     return (*lines, *beats * 3)
@@ -218,14 +247,30 @@ EXPECTED_LINES = {
 }
 
 
+EXPECTED_PERP_LINES = {
+    *("trade", "heartbeat", "lake: trades", "lake: duplicates", "lake: refused", "lake: wallets", "malformed: parties"),
+    *("malformed: heartbeat", "incomplete: trade_id is missing", "invalid: price is not above zero"),
+}
+
+
 @pytest.mark.timeout(600 * TIMES)
-def test_fuzz_lines_come_out_one_for_one_and_exact(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("names", "symbol", "count", "expected"),
+    [
+        (("binance", "coinbase"), "BTC-USDT", LINES, EXPECTED_LINES),
+        (("hyperliquid",), "BTC-PERP", LINES // 8, EXPECTED_PERP_LINES),
+    ],
+    ids=["spot", "perp"],
+)
+def test_fuzz_lines_come_out_one_for_one_and_exact(
+    capsys: pytest.CaptureFixture[str], names: tuple[str, ...], symbol: str, count: int, expected: set[str]
+) -> None:
     """Records of mutated lines, packed or plain, or broken as a whole: one answer a line, in order; `lake` accounts for the same."""
-    mutator, counts = Mutator(lines_of_recordings(), 2026), Counter[str]()
-    settings_ = load_profile("sim")
-    lake = LakeFold("BTC-USDT", settings_, None)
+    mutator, counts = Mutator(lines_of_recordings(names, symbol), 2026), Counter[str]()
+    settings_ = load_profile("sim", {"session.symbols": ["BTC-USDT", "ETH-USDT", "BTC-PERP"]})
+    lake = LakeFold(symbol, settings_, None)
     rng, went, came = mutator.rng, 0, 0
-    for number in range(LINES // LINES_A_RECORD):
+    for number in range(count // LINES_A_RECORD):
         lines = [mutator.frame().replace(b"\n", b" ") for _ in range(LINES_A_RECORD)]
         if number % 3 == 0:  # one that takes the quick way: good lines alone
             lines = [line for line in lines if isinstance(read_record(line)[0] if line.strip() else None, Trade)]
@@ -242,11 +287,11 @@ def test_fuzz_lines_come_out_one_for_one_and_exact(capsys: pytest.CaptureFixture
             check_line(raw, line, counts)
         went, came = went + len(full), came + len(found)
         if number % 20 == 0:
-            _check_lake(lake, data, str(number + 1), counts)
+            _check_lake(lake, symbol, data, str(number + 1), counts)
             check_broken(mutator, data, counts)
-    shown(capsys, f"{LINES:,} mutated lines", counts)
-    assert went == came > LINES * 0.5
-    assert EXPECTED_LINES - set(counts) == set()
+    shown(capsys, f"{count:,} mutated lines of {symbol}", counts)
+    assert went == came > count * 0.5
+    assert expected - set(counts) == set()
     assert any(kind.endswith(("missing required field", "market is missing")) for kind in counts)
 
 
@@ -258,14 +303,17 @@ def check_broken(mutator: Mutator, data: bytes, counts: Tally) -> None:
     counts["a record broken"] += 1
 
 
-def _check_lake(lake: LakeFold, data: bytes, number: str, counts: Tally) -> None:
+def _check_lake(lake: LakeFold, symbol: str, data: bytes, number: str, counts: Tally) -> None:
     """`lake` writes what the codec gave: rows, duplicates, heartbeats and dead letters add up, and all rows fit their columns."""
-    lines = read_record(data, frozenset({"BTC-USDT"}))
+    lines = read_record(data, frozenset({symbol}))
     rows = list(lake.take([("shard", number, data, 0)]))
     trades, twice, beats, refused = (sum(getattr(row, name) for row in rows) for name in ("trades", "duplicates", "heartbeats", "rejects"))
     assert trades + twice == sum(isinstance(line, Trade) for line in lines)
     assert beats == sum(isinstance(line, Heartbeat) for line in lines)
     assert refused == sum(isinstance(line, Reject) for line in lines)
+    wallets = sum(row.wallets for row in rows)
+    assert wallets == (trades if symbol == "BTC-PERP" else 0)
+    counts["lake: wallets"] += wallets
     counts["lake: trades"] += trades
     counts["lake: duplicates"] += twice
     counts["lake: refused"] += refused
@@ -289,6 +337,8 @@ def test_fuzz_frames_of_odd_structure(name: str, data: st.DataObject) -> None:
     """Real frames with any field replaced by any JSON value, dropped, or joined by others: structured, so that failures shrink."""
     frame = json.loads(data.draw(st.sampled_from(seeds_of(name)[:40])))
     body = frame.get("data", frame)
+    if isinstance(body, list):
+        body = body[0] if body else frame
     for key in data.draw(st.lists(st.sampled_from(sorted(body)), max_size=3)):
         body[key] = data.draw(odd)
     for key in data.draw(st.lists(st.sampled_from(sorted(body)), max_size=2)):
@@ -302,7 +352,7 @@ def test_fuzz_frames_of_odd_structure(name: str, data: st.DataObject) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_fuzz_lines_of_odd_structure(data: st.DataObject) -> None:
-    line = json.loads(data.draw(st.sampled_from(lines_of_recordings()[-80:])))
+    line = json.loads(data.draw(st.sampled_from([*lines_of_recordings()[-80:], *lines_of_recordings(("hyperliquid",), "BTC-PERP")[:10]])))
     for key in data.draw(st.lists(st.sampled_from(sorted(line)), max_size=3)):
         line[key] = data.draw(odd)
     raw = json.dumps(line).encode()

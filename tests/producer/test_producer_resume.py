@@ -92,7 +92,7 @@ def settings_of(binance: FakeExchange, coinbase: FakeExchange) -> Settings:
     settings = session(binance.url, coinbase.url)
     rest = {"binance": binance.rest, "coinbase": coinbase.rest}
     return msgspec.structs.replace(
-        settings, exchanges={name: msgspec.structs.replace(own, rest=rest[name]) for name, own in settings.exchanges.items()}
+        settings, exchanges={name: msgspec.structs.replace(settings.exchanges[name], rest=url) for name, url in rest.items()}
     )
 
 

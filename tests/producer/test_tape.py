@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from fakes_exchange import BASE_MS, agg_trade, match, mini_ticker, run
+from fakes_exchange import BASE_MS, agg_trade, match, mini_ticker, perp_trades, run
 from fakes_stream import FakeStream, beats_of, trades_of
 
 from ctc.codec import unpack
@@ -19,8 +19,13 @@ from ctc.producer.heartbeats import Venues
 from ctc.producer.tape import MAX_LINE_BYTES, Tape, dead_letter
 from ctc.settings import load_profile
 from ctc.sources.channel import Doubtful
+from ctc.sources.frames import whose
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PERP = {
+    "session.symbols": ["BTC-USDT", "ETH-USDT", "SOL-USDT", "USDT-USD", "BTC-PERP"],
+    "session.exchanges": ["binance", "coinbase", "hyperliquid"],
+}
 BINANCE = exchange("binance", {"BTCUSDT": "BTC-USDT"})
 
 
@@ -29,7 +34,7 @@ def played(*steps: object) -> tuple[Tape, FakeStream, FakeStream]:
     lines, dead = FakeStream(), FakeStream()
 
     async def test() -> Tape:
-        settings = load_profile("sim")
+        settings = load_profile("sim", PERP)
         readers = {
             name: exchange(name, {native: symbol for symbol, native in own.symbols.items()}) for name, own in settings.exchanges.items()
         }
@@ -45,7 +50,7 @@ def played(*steps: object) -> tuple[Tape, FakeStream, FakeStream]:
             elif isinstance(step, Doubtful):
                 tape.reading(step.reading, names_ids=False)
             else:
-                tape.reading(readers["binance" if step.startswith('{"stream') else "coinbase"].read(step))
+                tape.reading(readers[whose(step.encode()) or ""].read(step))
         for batcher in batchers:
             batcher.close()
             await batcher.run()
@@ -117,3 +122,12 @@ def test_heartbeat_names_no_id_that_may_be_broken() -> None:
     said = lines.decoded("BTC-USDT")
     assert [trade.trade_id for trade in trades_of(said)] == [5, 5000, 6]
     assert [beat.venues[0].last_id for beat in beats_of(said)] == [5, 6]
+
+
+def test_ids_that_are_hashes_are_neither_named_nor_told_apart_by_size() -> None:
+    us = BASE_MS * 1000
+    tape, lines, _ = played(us, perp_trades((900, 10), (7, 10)), us + 1_000_000, perp_trades((900, 10)), us + 2_000_000)
+    said = lines.decoded("BTC-PERP")
+    assert [trade.trade_id for trade in trades_of(said)] == [900, 7, 900]
+    assert [beat.venues[0].last_id for beat in beats_of(said)] == [None, None]
+    assert tape.counters.duplicates_not_removed == 0

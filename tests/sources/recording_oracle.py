@@ -60,6 +60,8 @@ def frame_rows(text: str) -> Iterator[tuple[str, int, str, str, str, int]]:
             yield binance_row(inner)
         elif frame.get("type") == "match":
             yield coinbase_row(frame)
+        elif frame.get("channel") == "trades":
+            yield from (hyperliquid_row(row) for row in frame["data"])
 
 
 def binance_row(frame: dict[str, Any]) -> tuple[str, int, str, str, str, int]:
@@ -77,6 +79,11 @@ def coinbase_row(frame: dict[str, Any]) -> tuple[str, int, str, str, str, int]:
     us = int((Decimal(midnight + int(hours) * 3600 + int(minutes) * 60) + Decimal(seconds)) * 1_000_000)
     side = {"buy": "sell", "sell": "buy"}[frame["side"]]
     return f"coinbase|spot|{frame['product_id']}|match", frame["trade_id"], frame["price"], frame["size"], side, us
+
+
+def hyperliquid_row(row: dict[str, Any]) -> tuple[str, int, str, str, str, int]:
+    side = {"A": "sell", "B": "buy"}[row["side"]]
+    return f"hyperliquid|perp|{row['coin']}|trade", row["tid"], row["px"], row["sz"], side, row["time"] * 1000
 
 
 def volume(tape: Tape) -> dict[str, Decimal]:

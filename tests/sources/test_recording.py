@@ -6,7 +6,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -86,6 +86,19 @@ def test_recording_skips_and_counts_what_recorders_write_beside_frames() -> None
     assert (recording.counts.skipped["connect"], recording.counts.skipped["http"]) == (1, 3)
     assert all(frame.received is not None and frame.error is None for frame in frames)
     assert len(frames) == recording.counts.lines - sum(recording.counts.skipped.values())
+
+
+def test_recording_tells_hyperliquid_from_others_that_name_a_channel(tmp_path: Path) -> None:
+    recordings, frames = opened(FIXTURES / "hyperliquid_btc_ws_20250126.excerpt.gz")
+    trades = [trade for frame in frames if frame.reading for trade in frame.reading.trades]
+    assert (len(frames), len(trades), recordings[0].counts.trades) == (9, 64, 64)
+    assert recordings[0].counts.skipped == {"hyperliquid l2Book": 6}
+    assert {trade.symbol for trade in trades} == {"BTC-PERP"}
+    assert all(trade.ingestion_timestamp - trade.timestamp < timedelta(minutes=1) for trade in trades)
+    path = tmp_path / "x"
+    path.write_text(f'{FRAME}\n{{"channel":"market_trades","client_id":"","events":[]}}\n{{"channel":"pong"}}\n')
+    (recording,), _ = opened(path)
+    assert recording.counts.skipped == {"another form": 1, "hyperliquid pong": 1}
 
 
 ROWS = {

@@ -11,16 +11,20 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, run, until
+from fakes_exchange import BASE_MS, FakeExchange, agg_trade, heartbeat, match, mini_ticker, perp_book, perp_trades, run, until
+from websockets.asyncio.server import ServerConnection
 
 from ctc.errors import FrameError
-from ctc.exchanges import HISTORIES, Reading, exchange
+from ctc.exchanges import Reading, exchange
 from ctc.settings import load_profile
 from ctc.sources.backoff import Backoff
 from ctc.sources.channel import Channel, Doubtful, Healed, IdHoles, LinkChange
 from ctc.sources.healing import Healing
-from ctc.sources.history import Filled, HistoryClient
+from ctc.sources.history import Filled
+from ctc.sources.links import history_client
 from ctc.sources.websocket import Link
+
+NATIVES = {"binance": ("BTCUSDT", "ETHUSDT"), "coinbase": ("BTC-USD", "USDT-USD"), "hyperliquid": ("BTC",)}
 
 
 def tens(ids: Iterable[int]) -> dict[int, int]:
@@ -55,17 +59,17 @@ class Rig:
 
     def __init__(self, url: str, name: str = "binance", size: int = 10_000, **settings: object) -> None:
         own = msgspec.structs.replace(load_profile("sim").exchanges[name], ws=url, **settings)
-        natives = ("BTCUSDT", "ETHUSDT") if name == "binance" else ("BTC-USD", "USDT-USD")
+        natives = NATIVES[name]
         self.clock, self.backoff = Clock(), Waits()
         self.channel = Channel(name, natives, size, asyncio.Event())
-        client = HistoryClient(HISTORIES[name](exchange(name)), own, received=lambda: None)
+        client = history_client(exchange(name), own, lambda: None)
         self.link = Link(
             exchange(name),
             own,
             self.channel,
             asyncio.Semaphore(own.max_connections),
-            healing=Healing(client, self.channel, self.clock),
-            received=lambda: datetime.now(UTC),
+            healing=Healing(client, self.channel, self.clock, dense=client is not None),
+            received=lambda: None if name == "hyperliquid" else datetime.now(UTC),  # it leaves out what is old
             backoff=self.backoff,
             monotonic=self.clock,
             check_every_s=0.01,
@@ -620,5 +624,51 @@ def test_link_makes_up_for_a_market_that_had_no_trade_before_the_cut() -> None:
             await until(lambda: any(isinstance(item, Healed) for item in rig.items))
             assert rig.ids == [1, 7, 8]
             assert rig.changes == [True, True]
+
+    run(test())
+
+
+async def greet_as_hyperliquid(ws: ServerConnection) -> None:
+    """Answer each subscription, then the ping."""
+    while msgspec.json.decode(asked := str(await ws.recv()))["method"] != "ping":
+        await ws.send(f'{{"channel":"subscriptionResponse","data":{asked}}}')
+    await ws.send('{"channel":"pong"}')
+
+
+def test_exchange_without_a_history_says_that_it_was_down_and_goes_on_with_what_it_sends_again() -> None:
+    async def test() -> None:
+        async with FakeExchange(greet=greet_as_hyperliquid) as server, Rig(server.url, "hyperliquid").running() as rig:
+            await until(lambda: server.sockets and rig.changes)
+            assert server.paths == ["/ws"]
+            await server.say(perp_trades((70, 1), (3, 1)))
+            await until(lambda: rig.ids == [70, 3])
+            await server.drop()
+            await until(lambda: not server.sockets)
+            await until(lambda: server.sockets)
+            await server.say(perp_trades((70, 1), (3, 1), (44, 5)))  # on subscribing the newest ones come again
+            await server.say(perp_book(9))
+            await server.say(b'{"channel":"trades","data":[{}]}')  # one that can't be read: there is no history to ask
+            await server.say(perp_trades((5, 10)))
+            await until(lambda: rig.ids == [70, 3, 70, 3, 44, 5])
+            assert rig.changes == [True, False, True]
+            assert rig.channel.mark == (BASE_MS + 10) * 1000
+
+    run(test())
+
+
+def test_exchange_without_a_history_is_not_asked_for_what_came_before_a_resume() -> None:
+    async def test() -> None:
+        async with FakeExchange(greet=greet_as_hyperliquid) as server:
+            rig = Rig(server.url, "hyperliquid")
+            rig.link.healing.resume({"BTC": 71}, datetime.now(UTC), [("BTC", 5, 6)])
+            rig.channel.lose("going on where the producer stood before", rig.clock())
+            async with rig.running():
+                await until(lambda: server.sockets)
+                await server.say(perp_trades((4, 1)))
+                await until(lambda: rig.ids == [4])
+                await until(lambda: rig.channel.state == "connected")
+                assert rig.changes == [True, False, True]  # subscribed; not filled; from the next frame on
+                assert rig.link.healing.open == []
+                assert not any(isinstance(item, FrameError) for item in rig.items)
 
     run(test())

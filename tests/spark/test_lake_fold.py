@@ -26,7 +26,7 @@ from ctc.settings import load_profile
 from ctc.spark import lake
 from ctc.spark.lake import HEARTBEATS_ARROW, LakeFold, from_ipc
 from ctc.spark.quality import TALLIES
-from ctc.trade_rows import TRADES_ARROW
+from ctc.trade_rows import TRADE_FIELDS, TRADES_ARROW
 
 SETTINGS = load_profile("sim")
 Record = tuple[str, str, bytes, int]  # shard, sequence number, data, arrival
@@ -96,7 +96,7 @@ def plain_rows(log: Log, records: list[Record]) -> tuple[list[dict[str, Any]], i
             continue
         seen.add((line.space, line.trade_id))
         delay = line.ingestion_timestamp - line.timestamp
-        given = {name: getattr(line, name) for name in line.__struct_fields__}
+        given = {name: getattr(line, name) for name in TRADE_FIELDS}
         rows.append(
             given
             | {"is_late": delay > timedelta(seconds=300), "is_inconsistent": False}
