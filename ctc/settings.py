@@ -216,11 +216,17 @@ def load_state(state: Path) -> Settings:
     if not path.is_file():
         raise ConfigError(f"no session in {state}: start one with `ctc sim`, or name another folder with --state")
     try:
-        return _convert(msgspec.json.decode(path.read_bytes()), path)
+        found = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} can't be read ({error.strerror}): name another folder with --state") from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path} is damaged ({error}): start a new session, or name another folder with --state") from error
+    try:
+        return _convert(found, path)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}; another version of CTC may have written it: start a new session, or name another folder with --state"
+        ) from error
 
 
 def settings_of(state: Path) -> Settings:

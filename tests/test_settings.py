@@ -144,10 +144,10 @@ def test_state_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         load_state(tmp_path)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"session": {}}'])
-def test_damaged_state_names_the_file(tmp_path: Path, body: bytes) -> None:
+@pytest.mark.parametrize(("body", "cause"), [(b"{", "is damaged"), (b"[]", "another version"), (b'{"session": {}}', "another version")])
+def test_damaged_state_names_the_file_and_what_to_do(tmp_path: Path, body: bytes, cause: str) -> None:
     (tmp_path / "settings.json").write_bytes(body)
-    with pytest.raises(ConfigError, match=r"settings\.json"):
+    with pytest.raises(ConfigError, match=rf"settings\.json.*{cause}.*start a new session, or name another folder with --state"):
         load_state(tmp_path)
 
 
