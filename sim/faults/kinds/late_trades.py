@@ -12,6 +12,7 @@ import msgspec
 
 from ctc.exchanges import exchange
 from ctc.model import Trade
+from ctc.trade_rows import TRADE_FIELDS
 from sim.faults.facts import UNCOMPARED, Facts, Table
 from sim.faults.fault import Fault, Script
 from sim.faults.ground import Ground
@@ -79,7 +80,7 @@ class LateTrades(Fault):
 
 def _row(trade: Trade) -> dict[str, Any]:
     """As `raw_trades` holds it. Where time is read off the frames the ingestion is stamped with the trade's own: not late by that."""
-    row = {name: value for name, value in msgspec.structs.asdict(trade).items() if name not in UNCOMPARED}
+    row = {name: getattr(trade, name) for name in TRADE_FIELDS if name not in UNCOMPARED}
     return {**row, "is_late": True, "is_inconsistent": False}
 
 
