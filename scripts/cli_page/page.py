@@ -245,7 +245,8 @@ def _past(state: Path):
 
 def _served(state: Path) -> bool:
     try:
-        return not any(port_is_free(urlsplit(own.rest).port or 0) for own in load_state(state).exchanges.values())
+        settings = load_state(state)
+        return not any(port_is_free(urlsplit(settings.exchanges[name].rest).port or 0) for name in settings.session.exchanges)
     except ConfigError:
         return False
 
