@@ -52,7 +52,7 @@ def run_session(settings: Settings, told: Mapping[str, str], state: Path) -> dic
 def exchanges(settings: Settings, state: Path) -> Iterator[None]:
     """The simulated exchanges of a session that has ended: they answer for its past."""
     server = spawn("exchange", ("sim.exchange", "--resume"), state)
-    ports = [int(venue.rest.rpartition(":")[2]) for venue in settings.exchanges.values()]
+    ports = [int(settings.exchanges[name].rest.rpartition(":")[2]) for name in settings.session.exchanges]
     try:
         while any(map(port_is_free, ports)):
             if server.wait(0.2) is not None:
