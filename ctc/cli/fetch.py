@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from ctc.cli.options import Format, Profile, complete_exchange
+from ctc.cli.options import Format, Profile, StateInstead, complete_exchange
 from ctc.cli.output import write
 from ctc.errors import ConfigError
 from ctc.settings import Settings, load_profile, load_state
@@ -49,10 +49,7 @@ def fetch(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where each day has a folder.")] = DAYS,
     profile: Profile = "live",
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", metavar="DIR", file_okay=False, help="The exchanges of the session in this folder, not a profile's."),
-    ] = None,
+    state: StateInstead = None,
     format: Annotated[Format, typer.Option(help="How what is there is listed.")] = "table",
 ) -> None:
     """Fetch a public market day: Binance's daily archive, Coinbase's trades by REST.

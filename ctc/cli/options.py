@@ -57,6 +57,10 @@ State = Annotated[
     Path,
     typer.Option("--state", metavar="DIR", file_okay=False, show_default=DEFAULT_SHOWN, help="The session's folder."),
 ]
+StateInstead = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", file_okay=False, help="The exchanges of the session in this folder, not a profile's."),
+]
 Symbol = Annotated[str | None, typer.Option(metavar="SYMBOL", autocompletion=complete_symbol, help="Only of this symbol, as in BTC-USDT.")]
 ExchangeName = Annotated[
     str | None, typer.Option("--exchange", metavar="NAME", autocompletion=complete_exchange, help="Only of this exchange, as in binance.")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ctc.cli.options import Format, Profile
+from ctc.cli.options import Format, Profile, StateInstead
 from ctc.cli.output import write
 from ctc.errors import ConfigError, RecordingError
 from ctc.settings import Settings, load_profile, load_state
@@ -35,10 +35,7 @@ def record(
     minutes: Annotated[float | None, typer.Option(min=0.001, metavar="N", help="End after so many minutes of the market's time.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Record nothing: compare the folder's files with their checksums.")] = False,
     profile: Profile = "live",
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", metavar="DIR", file_okay=False, help="The exchanges of the session in this folder, not a profile's."),
-    ] = None,
+    state: StateInstead = None,
     format: Annotated[Format, typer.Option(help="How the files are listed at the end.")] = "table",
 ) -> None:
     """Record the raw frames of the exchanges to hourly files, until Ctrl-C.
