@@ -254,3 +254,8 @@ def test_wrong_commands_are_found(line: str, complaint: str) -> None:
 @pytest.mark.parametrize("span", ["ctc/nowhere.py", "tests/nowhere/", "nowhere/"])
 def test_missing_files_are_found(span: str) -> None:
     assert list(missing_files(f"see `{span}`, `/alerts`, `STATE/plan.json`, `ctc/*.py` and `ctc/detect`")) == [span]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_has_no_marks_of_a_merge(page: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(), re.MULTILINE)
