@@ -27,7 +27,6 @@ from pyspark.sql.streaming.query import StreamingQuery
 from ctc import status
 from ctc.errors import DataLoss, EngineLost, StreamError
 from ctc.settings import Settings
-from ctc.spark.source import KinesisDataSource
 
 log = logging.getLogger("ctc.spark")
 
@@ -36,6 +35,8 @@ STOP_S = 20.0
 STAGGER_S = 15.0
 ENDING_S = 5.0  # a JVM that does not answer any more may take to end
 Sink = Callable[[DataFrame, int], None]
+# A stream's records from its oldest on, with the columns of `ctc.spark.source`; the last is `QueryPlan.first_bytes`.
+ReadRecords = Callable[[SparkSession, Settings, str, int | None], DataFrame]
 
 
 class QueryPlan(msgspec.Struct, frozen=True):
@@ -54,24 +55,11 @@ class QueryPlan(msgspec.Struct, frozen=True):
     rehearse: Callable[[SparkSession], None] | None = None
 
 
-def read_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
-    """The stream's records as the configured source gives them."""
-    spark.dataSource.register(KinesisDataSource)
-    return (
-        spark.readStream.format(settings.stream.source)
-        .option("settings", msgspec.json.encode(settings).decode())
-        .option("kinesis.streamName", stream)
-        .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
-        .option("kinesis.firstMaxBytesPerShard", str(first_bytes or settings.spark.max_bytes_per_shard))
-        .load()
-    )
-
-
 class StreamingApp:
     """One Spark application with its queries; `run` returns when it is told to stop, or raises when a query can't be kept up."""
 
-    def __init__(self, spark: SparkSession, settings: Settings, state: Path) -> None:
-        self._spark, self._settings, self._state = spark, settings, state
+    def __init__(self, spark: SparkSession, settings: Settings, state: Path, read: ReadRecords) -> None:
+        self._spark, self._settings, self._state, self._read = spark, settings, state, read
         self._checkpoints = settings.spark.checkpoints or str(state / "checkpoints")
         self._stop = threading.Event()
         self._plans: dict[str, QueryPlan] = {}
@@ -142,7 +130,7 @@ class StreamingApp:
             self._running[plan.name] = _words(error)
 
     def _records(self, plan: QueryPlan) -> DataFrame:
-        return read_records(self._spark, self._settings, plan.stream, plan.first_bytes)
+        return self._read(self._spark, self._settings, plan.stream, plan.first_bytes)
 
     def _keep_up(self, name: str) -> None:
         query = self._running[name]
