@@ -85,7 +85,9 @@ def judge(fates: Sequence[KafkaError | None], where: str, trouble: str) -> None:
     if failed and len(failed) == len(fates):
         raise Throttled(f"Kafka took none of {len(fates)} records for {where}: {why}", RETRY_AFTER_S)
     if failed:
-        raise PartialWrite(f"Kafka did not take {len(failed)} of {len(fates)} records for {where}: {why}", tuple(index for index, _ in failed))
+        raise PartialWrite(
+            f"Kafka did not take {len(failed)} of {len(fates)} records for {where}: {why}", tuple(index for index, _ in failed)
+        )
 
 
 def _refusal(error: KafkaError, where: str, size: int | None = None) -> str:

@@ -20,7 +20,7 @@ FILE_MANAGER = "org.apache.spark.sql.execution.streaming.checkpointing.FileSyste
 # Where `make setup` has them. On the JVM's own class path, not as `spark.jars.packages`: those are resolved, copied and put on every
 # Python worker's path at each start, and the class archive can't hold what they bring.
 JARS = tuple(ROOT / ".tools" / "ivy" / "jars" / f"{'-'.join(name.replace(':', '_', 1).split(':'))}.jar" for name in PACKAGES)
-# Spark's own reader of Kafka and what it needs, by `make kafka-setup`: as `spark.jars`, since the class archive is for the class path above.
+# Spark's own reader of Kafka, by `make kafka-setup`: given as `spark.jars`, since the class archive is for the class path above.
 KAFKA_PACKAGES = ("org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1",)
 KAFKA_JARS = ROOT / ".tools" / "kafka" / "spark" / "jars"
 SOURCE_JARS = {"kinesis": None, "kafka": KAFKA_JARS}

@@ -62,7 +62,7 @@ def test_writer_refuses_a_record_that_no_topic_takes(settings: Settings) -> None
 
 
 def test_writer_says_that_a_topic_is_not_there(kafka: KafkaBroker) -> None:
-    with pytest.raises(StreamError, match="never-made at .* is not there"):
+    with pytest.raises(StreamError, match=r"never-made at .* is not there"):
         KafkaWriter(kafka.bootstrap, "never-made").put([Record("A", b"1")])
 
 
@@ -98,9 +98,7 @@ def test_lines_wait_on_disk_while_the_broker_is_gone_and_arrive_in_order(kafka: 
         spool = Spool(tmp_path / "spool", 1 << 20)
 
         async def test() -> None:
-            queue = Batcher(
-                writer, linger_s=0.01, max_pack_bytes=200, max_buffered_lines=10_000, rng=random.Random(1), spool=spool
-            )
+            queue = Batcher(writer, linger_s=0.01, max_pack_bytes=200, max_buffered_lines=10_000, rng=random.Random(1), spool=spool)
             sending = asyncio.create_task(queue.run())
             add(queue, range(100))
             await until(lambda: queue.written.lines == 200)
