@@ -28,16 +28,19 @@ pytestmark = [
 ]
 
 
-def test_session_on_kafka_says_what_the_session_on_kinesis_says_though_spark_is_killed(
-    simulated: tuple[Path, dict[str, Any], str], kafka: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CTC_STREAM__SOURCE", "kafka")
-    monkeypatch.setenv("CTC_STREAM__BOOTSTRAP", kafka.bootstrap)
-    monkeypatch.setenv("CTC_PRODUCER__MAX_PACK_BYTES", "4096")  # many records, so that there is a middle
-    state, log, report = tmp_path / "state", tmp_path / "session.log", tmp_path / "report.json"
+@pytest.fixture(scope="module")
+def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A session on Kafka run to its end, whose Spark is killed after its first batches: its state, its report."""
+    folder = tmp_path_factory.mktemp("on-kafka")
+    state, log, report = folder / "state", folder / "session.log", folder / "report.json"
+    told = {
+        "CTC_STREAM__SOURCE": "kafka",
+        "CTC_STREAM__BOOTSTRAP": kafka.bootstrap,
+        "CTC_PRODUCER__MAX_PACK_BYTES": "4096",  # many records, so that there is a middle
+    }
+    words = ["sim", "--exit", *MARKET, "--state", str(state), "--free-ports", "--report", str(report)]
     with log.open("wb") as out:
-        words = ["sim", "--exit", *MARKET, "--state", str(state), "--free-ports", "--report", str(report)]
-        session = subprocess.Popen([*CTC, *words], stdout=out, stderr=out, start_new_session=True)
+        session = subprocess.Popen([*CTC, *words], stdout=out, stderr=out, start_new_session=True, env={**os.environ, **told})
     try:
         until(lambda: batch_of(state, "detect") >= 1 and batch_of(state, "lake") >= 0, "the first batches", session, log)
         before = status.read(state, "detect") or {}
@@ -50,8 +53,22 @@ def test_session_on_kafka_says_what_the_session_on_kinesis_says_though_spark_is_
     after = status.read(state, "detect") or {}
     assert after["pid"] != before["pid"]
     assert after["batch"] > before["batch"]
-    assert {**json.loads(report.read_text()), "timings": None} == {**simulated[1], "timings": None}
-    differences = compare(facts_of(simulated[0]), facts_of(state))
+    return state, json.loads(report.read_text())
+
+
+def test_session_on_kafka_says_exactly_what_the_reference_says_though_spark_is_killed(on_kafka: tuple[Path, dict[str, Any]]) -> None:
+    card = on_kafka[1]["scorecard"]
+    assert card["ok"], card["verdict"]
+    assert {each["store"] for each in card["equality"]} == {"DynamoDB", "anomalies", "volume_aggregates", "spreads"}
+    assert all(each["expected"] == each["found"] > 0 for each in card["equality"])
+    assert card["trades"]["tape"] == card["trades"]["lake"] > 10_000
+
+
+def test_session_on_kafka_leaves_what_the_session_on_kinesis_leaves(
+    on_kafka: tuple[Path, dict[str, Any]], simulated: tuple[Path, dict[str, Any], str]
+) -> None:
+    assert {**on_kafka[1], "timings": None} == {**simulated[1], "timings": None}
+    differences = compare(facts_of(simulated[0]), facts_of(on_kafka[0]))
     assert [line for each in differences for line in each.first] == []
     assert all(each.none and each.expected for each in differences)
 
