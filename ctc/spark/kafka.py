@@ -16,10 +16,12 @@ FIRST_NUMBER = 10**18
 BATCHES_AHEAD = 4
 
 
-def kafka_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
+def kafka_records(
+    spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None, most_bytes: int | None = None
+) -> DataFrame:
     """The topic's records from its oldest on. `first_bytes` says nothing here: every batch has the same limit.
 
-    A query fails where records between its checkpoint and the topic's oldest are gone.
+    `most_bytes` is taken for so many records of 1 KiB. A query fails where records between its checkpoint and the topic's oldest are gone.
     """
     return as_records(
         spark.readStream.format("kafka")
@@ -27,7 +29,7 @@ def kafka_records(spark: SparkSession, settings: Settings, stream: str, first_by
         .option("subscribe", stream)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
-        .option("maxOffsetsPerTrigger", str(most_records(settings)))
+        .option("maxOffsetsPerTrigger", str(most_records(settings, most_bytes)))
         .load()
     )
 
@@ -44,7 +46,9 @@ def as_records(rows: DataFrame) -> DataFrame:
     )
 
 
-def most_records(settings: Settings) -> int:
+def most_records(settings: Settings, most_bytes: int | None = None) -> int:
     """Of a batch: `BATCHES_AHEAD` times what comes between two batches of `lake` while every symbol has a record each linger."""
+    if most_bytes is not None:
+        return max(1, most_bytes // 1024)
     lingers_s = max(1, settings.spark.lake_trigger_s) * 1000 // max(1, settings.producer.linger_ms)
     return BATCHES_AHEAD * len(settings.session.symbols) * max(1, lingers_s)

@@ -9,14 +9,17 @@ from ctc.settings import Settings
 from ctc.spark.source import KinesisDataSource
 
 
-def kinesis_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
-    """The stream's records from its oldest on; `first_bytes` a shard bound the first batch, where given."""
+def kinesis_records(
+    spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None, most_bytes: int | None = None
+) -> DataFrame:
+    """The stream's records from its oldest on, at most so many bytes of a shard in the first and in any batch."""
+    most = most_bytes or settings.spark.max_bytes_per_shard
     spark.dataSource.register(KinesisDataSource)
     return (
         spark.readStream.format(KinesisDataSource.name())
         .option("settings", msgspec.json.encode(settings).decode())
         .option("kinesis.streamName", stream)
-        .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
-        .option("kinesis.firstMaxBytesPerShard", str(first_bytes or settings.spark.max_bytes_per_shard))
+        .option("kinesis.maxBytesPerShard", str(most))
+        .option("kinesis.firstMaxBytesPerShard", str(min(most, first_bytes or most)))
         .load()
     )

@@ -46,4 +46,5 @@ def test_batch_holds_several_triggers_of_records_and_has_a_bound() -> None:
     a_trigger = len(settings.session.symbols) * settings.spark.lake_trigger_s * 1000 // settings.producer.linger_ms
     assert a_trigger == 400
     assert most_records(settings) == 4 * a_trigger
+    assert most_records(settings, 64 << 10) == 64
     assert most_records(load_profile("sim", {"producer.linger_ms": 0, "spark.lake_trigger_s": 0})) > 0
