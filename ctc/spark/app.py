@@ -36,7 +36,7 @@ STAGGER_S = 15.0
 REHEARSED, REHEARSED_BYTES, REHEARSAL_S = 8, 64 << 10, 40.0  # batches of a query, bytes of a shard in each, and how long it may take
 ENDING_S = 5.0  # a JVM that does not answer any more may take to end
 Sink = Callable[[DataFrame, int], None]
-# A stream's records from its oldest on, with the columns of `ctc.spark.source`: so many bytes of a shard at most in the first and in any batch
+# A stream's records from its oldest on, with the columns of `ctc.spark.source`; bytes of a shard that the first and any batch may have.
 ReadRecords = Callable[[SparkSession, Settings, str, int | None, int | None], DataFrame]
 
 
