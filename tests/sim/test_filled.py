@@ -16,6 +16,7 @@ from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.query import LakeReader
 from ctc.schema import RAW_TRADES
 from ctc.settings import Settings
+from ctc.sources.surveyed import surveyed
 from sim import report
 from sim.compare import compare_trades
 from sim.filled import fill
@@ -58,7 +59,14 @@ def test_report_of_a_filled_session_is_all_green(emulator: Settings, tmp_path: P
     assert found.scorecard.ok
     assert found.scorecard.trades.tape == found.tables["raw_trades"] > 1_000
     assert not list(tmp_path.glob("comparison-*"))
-    # A lake that lacks trades, has one twice and one that is another's is not.
+    # The same frames as a recording are what a replay would have left.
+    lake = LakeReader(emulator)
+    frames = lake.query("select epoch_us(ingestion_timestamp) us, raw_event_payload frame from raw_trades order by 1").to_pylist()
+    lake.close()
+    (tmp_path / "frames.jsonl").write_text("".join(f"{each['us']} {each['frame']}\n" for each in frames))
+    replayed = report.build_report(emulator, tmp_path, {}, surveyed([tmp_path / "frames.jsonl"]).found)
+    assert (replayed.session, replayed.scorecard.ok, replayed.scorecard.trades) == ("replay", True, found.scorecard.trades)
+    # With a trade twice, and one that nobody sent, it is not.
     lake = LakeReader(emulator)
     (row,) = (
         lake.query("select * from raw_trades where symbol = 'BTC-USDT' order by trade_id limit 1")
