@@ -16,7 +16,7 @@ from ctc.errors import ConfigError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
 from ctc.wallets.episodes import Role
-from ctc.wallets.scored import CAVEAT, ScoreRun, WalletReport, WalletScore
+from ctc.wallets.scored import IDENTITIES, NO_ADVICE, ScoreRun, WalletReport, WalletScore
 
 COLUMNS = ("wallet", "role", "horizon_s", "low_bp", "alpha_bp", "high_bp", "flagged", "mean_bp", "error_bp", "days", "episodes")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
@@ -26,7 +26,7 @@ def wallets(
     role: Annotated[Role | None, typer.Option(help="Only scores of this role.")] = None,
     horizon: Annotated[int | None, typer.Option(min=1, metavar="SECONDS", help="Only at this time after the trade: 300 or 3600.")] = None,
     flagged: Annotated[
-        bool, typer.Option("--flagged", help="Only flagged scores: better than luck explains, with a stated share of errors.")
+        bool, typer.Option("--flagged", help="Only flagged scores: better than luck explains, at a false discovery rate of 10 %.")
     ] = False,
     address: Annotated[str | None, typer.Option(metavar="0x...", help="Only of this wallet.")] = None,
     format: Annotated[Format, typer.Option(help="json and csv have every field and digit.")] = "table",
@@ -42,7 +42,7 @@ def wallets(
     ctc wallets --role taker --horizon 300
         basis points an episode after fees: alpha with its 90 % interval, the mean as measured
     ctc wallets --flagged --format json
-        every field of the flagged, of which some 10 % may be luck
+        every field of the flagged: at a false discovery rate of 10 %, over many reports
     ctc wallets --address 0x31ca8395cf837de08b24da3f660e77761dfb974b
         one wallet, in each role and at each horizon
     """
@@ -74,19 +74,20 @@ def _scores(store: Any, run: str, address: str | None) -> list[WalletScore]:
 def _about(run: ScoreRun | None, role: str | None, horizon: int | None) -> list[str]:
     """What the scores mean, for people."""
     if run is None:
-        return ["nobody was scored here within 30 days: `ctc jobs run wallets` does it, where Hyperliquid takes part", CAVEAT]
+        return ["nobody was scored here within 30 days: `ctc jobs run wallets` does it, where Hyperliquid takes part", IDENTITIES]
     tape, rate = run.tape, run.false_discovery_rate
     asked = [each for each in run.reports if role in (None, each.role) and horizon in (None, each.horizon_s)]
     return [
         f"{tape.trades:,} trades of {', '.join(tape.coins)}, {tape.since:%Y-%m-%d %H:%M} to {tape.until:%Y-%m-%d %H:%M} UTC; basis points "
         f"an episode, after {run.taker_fee_bp.normalize():f} for takers and {run.maker_fee_bp.normalize():f} for makers",
         *(_report(each, rate) for each in asked),
-        f"For educational and analytical purposes only. {CAVEAT}",
+        f"For educational and analytical purposes only. {NO_ADVICE}",
+        IDENTITIES,
     ]
 
 
 def _report(report: WalletReport, rate: Decimal) -> str:
-    flagged = f", {report.flagged:,} flagged, of which {rate:.0%} may be luck" if report.verdict == "wallets differ" else ""
+    flagged = f", {report.flagged:,} flagged at a false discovery rate of {rate:.0%}" if report.verdict == "wallets differ" else ""
     return (
         f"{report.role}s, {report.horizon_s} s: {report.verdict}; {report.scored:,} scored{flagged}; "
         f"{report.too_few:,} with too few episodes or days"

@@ -13,10 +13,9 @@ from ctc.wallets.alpha import Score, SkillReport, Verdict
 from ctc.wallets.episodes import Role
 from ctc.wallets.rules import AlphaRules
 
-CAVEAT = (
-    "What was measured of past trades: no advice, and nothing here follows or copies a wallet. Public addresses of Hyperliquid only; "
-    "Binance's and Coinbase's tapes carry no identities, so nobody is scored there."
-)
+NO_ADVICE = "What was measured of past trades: no advice, and nothing here follows or copies a wallet."
+IDENTITIES = "Public addresses of Hyperliquid only; Binance's and Coinbase's tapes carry no identities, so nobody is scored there."
+CAVEAT = f"{NO_ADVICE} {IDENTITIES}"
 PLACES, P_PLACES = 8, 18  # of basis points and of probabilities, as the table `wallet_scores` keeps them
 
 

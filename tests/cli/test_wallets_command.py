@@ -46,7 +46,7 @@ def test_scores_come_by_address_with_intervals(ctc: Call, session: Path, emulato
         [address(2), "taker", "300", "-0.4", "1.5", "3.4", "false", "6.12", "1.5", "14", "62"],
     ]
     said = found.err
-    assert "takers, 300 s: wallets differ; 2 scored, 1 flagged, of which 10% may be luck; 40 with too few episodes or days" in said
+    assert "takers, 300 s: wallets differ; 2 scored, 1 flagged at a false discovery rate of 10%; 40 with too few episodes or days" in said
     assert "makers, 300 s: no detectable skill; 1 scored; 40 with" in said
     assert "Binance's and Coinbase's tapes carry no identities" in said
     assert "no advice, and nothing here follows or copies a wallet" in said
