@@ -229,7 +229,12 @@ def wallet_intervals(scores: Sequence[WalletScore]) -> alt.LayerChart:
     kinds = alt.Scale(domain=["flagged", "not flagged", "as measured, no detectable skill"], range=[ORANGE, BLUE, GREY])
     figures = [alt.Tooltip(f"{name}:Q", format=",.2f") for name in ("alpha_bp", "low_bp", "high_bp", "mean_bp", "error_bp")]
     base = alt.Chart(frame).encode(
-        y=alt.Y("wallet:N", title=None, sort="ascending", axis=alt.Axis(labelFont="monospace", labelLimit=330, minExtent=320)),
+        y=alt.Y(
+            "wallet:N",
+            title=None,
+            sort="ascending",
+            axis=alt.Axis(labelFont="monospace", labelLimit=330, minExtent=320, labelOverlap=False),
+        ),
         color=alt.Color("what:N", title=None, scale=kinds, legend=_legend()),
         tooltip=["wallet:N", "what:N", *figures, "episodes:Q", "days:Q", alt.Tooltip("p_value:Q", format=".2g")],
     )
@@ -237,7 +242,7 @@ def wallet_intervals(scores: Sequence[WalletScore]) -> alt.LayerChart:
     middles = base.transform_filter("isValid(datum.alpha_bp)").mark_point(filled=True, size=60).encode(x="alpha_bp:Q")
     means = base.mark_tick(thickness=1.5, size=9).encode(x="mean_bp:Q")
     zero = alt.Chart(pd.DataFrame({"at": [0]})).mark_rule(color=GREY, strokeDash=[5, 4]).encode(x="at:Q")
-    return alt.LayerChart(layer=[zero, lines, means, middles]).properties(height=alt.Step(17))
+    return alt.LayerChart(layer=[zero, lines, means, *([middles] if told_apart.any() else [])]).properties(height=alt.Step(17))
 
 
 def alerts_over_time(alerts: pd.DataFrame) -> alt.Chart:

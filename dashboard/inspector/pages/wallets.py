@@ -39,14 +39,14 @@ def _chosen(run: ScoreRun) -> WalletReport:
 
 def _report(run: ScoreRun, report: WalletReport) -> None:
     differ = report.verdict == "wallets differ"
-    columns = st.columns(5)
-    columns[0].metric("Verdict", report.verdict.capitalize(), help=f"p of all wallets being the same: {report.between_p:.2g}")
-    columns[1].metric("Scored", f"{report.scored:,}", help=f"At least {run.min_episodes} episodes on {run.min_days} days")
-    columns[2].metric(
+    st.markdown(f"#### {report.verdict.capitalize()}", help=f"p of all wallets being the same: {report.between_p:.2g}")
+    columns = st.columns(4)
+    columns[0].metric("Scored", f"{report.scored:,}", help=f"At least {run.min_episodes} episodes on {run.min_days} days")
+    columns[1].metric(
         "Flagged", f"{report.flagged:,}", help=f"At a false discovery rate of {run.false_discovery_rate:.0%}, over many reports"
     )
-    columns[3].metric("Too few episodes or days", f"{report.too_few:,}")
-    columns[4].metric("Mean of all", f"{words.number(report.mean_bp)} bp" if differ else "-", help="To which each is shrunk")
+    columns[2].metric("Too few to score", f"{report.too_few:,}", help="Wallets with too few episodes or days")
+    columns[3].metric("Mean of all", f"{words.number(report.mean_bp)} bp" if differ else "-", help="To which each is shrunk")
     fee = run.taker_fee_bp if report.role == "taker" else run.maker_fee_bp
     tape = run.tape
     st.caption(
