@@ -6,7 +6,6 @@ Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,9 +15,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import translating
-from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock, writer
+from ctc.aws.hot import BATCH, ENCODER, TTL, Wall, document, expiry, hour, hours, put_batch, query, reader, stamp, wall_clock, writer
 from ctc.aws.kept import Kept
-from ctc.errors import Throttled
 from ctc.model import Bar, GapLedger, IdSpan, Snapshot, Spread, to_us
 from ctc.quality.ledger import PRESENT
 from ctc.quality.settled import amended
@@ -27,9 +25,7 @@ from ctc.settings import Settings
 SESSION = "_session"
 GAPS = "_gaps"
 LONGEST = timedelta(days=7)
-BATCH = 25
 TOLD_SPANS = 1_000  # an item, which may hold 400 KB
-ATTEMPTS = 8
 POOL = 8
 SETTLED_S = 30.0
 KEPT_HOURS = 256
@@ -52,7 +48,6 @@ class DynamoMetrics:
         self._table = settings.tables.metrics
         self._dynamo, self._reader = writer(settings), reader(settings)
         self._wall = wall
-        self._pause = threading.Event()
 
     def put(self, snapshots: Iterable[Snapshot], bars: Iterable[Bar], spreads: Iterable[Spread]) -> None:
         """Store bars and spreads under their windows, and each snapshot unless a newer one is there.
@@ -66,7 +61,7 @@ class DynamoMetrics:
             unique = list({(row["symbol"]["S"], row["item"]["S"]): row for row in rows}.values())
             batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
             with ThreadPoolExecutor(POOL) as pool:
-                for _ in pool.map(self._write, batches):
+                for _ in pool.map(lambda batch: put_batch(self._dynamo, self._table, batch), batches):
                     pass
                 # Last, so that a snapshot never speaks of windows that can't be read yet.
                 for _ in pool.map(self._advance, snapshots):
@@ -119,7 +114,7 @@ class DynamoMetrics:
         ]
         with translating("writing the gap ledger to DynamoDB", self._settings):
             for start in range(0, len(items), BATCH):
-                self._write(items[start : start + BATCH])
+                put_batch(self._dynamo, self._table, items[start : start + BATCH])
 
     def ledger(self, symbol: str) -> GapLedger | None:
         """The symbol's gap ledger, with what was told beside the stream's; None before its first trade."""
@@ -157,16 +152,6 @@ class DynamoMetrics:
         values = {":name": {"S": name}}
         items = query(self._reader, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values)
         return ((item.until, item.text) for item in items)
-
-    def _write(self, items: list[dict[str, Any]]) -> None:
-        left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-        for attempt in range(ATTEMPTS):
-            answer = self._dynamo.batch_write_item(RequestItems={self._table: left})
-            left = answer.get("UnprocessedItems", {}).get(self._table, [])
-            if not left:
-                return
-            self._pause.wait(min(2.0, 0.05 * 2**attempt))
-        raise Throttled(f"writing metrics to DynamoDB: {len(left)} of {len(items)} items were refused {ATTEMPTS} times", 2.0)
 
     def _advance(self, snapshot: Snapshot) -> None:
         # Along a log neither number falls, so a replayed batch can't take the values back.

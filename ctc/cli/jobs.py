@@ -21,7 +21,7 @@ RULES = ("volume", "whales", "spread", "folds")
 
 jobs = typer.Typer(
     no_args_is_help=True,
-    help="Batch jobs over the lake: reprocess, maintain, evolve, history and the daily checks.\n\n"
+    help="Batch jobs over the lake: reprocess, maintain, evolve, history, wallets and the daily checks.\n\n"
     "[bold]ctc jobs ls[/bold] lists them, [bold]ctc jobs run NAME --help[/bold] explains one. "
     "A job that is interrupted leaves the lake as it was before, or as it is after; run it again.",
 )
@@ -273,6 +273,38 @@ def _refuse_no_range(since: datetime | None, until: datetime | None, from_id: in
         raise ConfigError("say what to load: --since (and --until), or --from-id (and --to-id) of one exchange and symbol")
     if (from_id is not None and to_id is not None and to_id < from_id) or (since and until and until <= since):
         raise ConfigError("the range ends before it begins: give the earlier end first")
+
+
+@run.command("wallets")
+def wallets(
+    since: Since = None,
+    until: Until = None,
+    snapshot: Annotated[int | None, typer.Option(metavar="ID", help="wallet_trades as of this snapshot.")] = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Scores of the wallets that a tape names into wallet_scores, with intervals and a stated false discovery rate.
+
+    Not financial advice. Only Hyperliquid names its wallets; Binance and Coinbase carry no identities. `ctc wallets` shows the scores.
+
+    \b
+    ctc jobs run wallets
+    ctc jobs run wallets --since 2026-11-01 --until 2026-11-15 --format json
+    """
+    from ctc.aws.wallets import DynamoWallets
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
+    from ctc.spark.wallets import Asked, score
+    from ctc.wallets import AlphaRules, WalletReport
+
+    asked = Asked(since=since, until=until, snapshot=snapshot)
+    with stores(state, profile) as settings, steps("wallets") as say:
+        say("starting Spark")
+        with engine("wallets", settings, state) as spark:
+            done = score(spark, settings, DynamoWallets(settings), asked, AlphaRules(), say)
+    columns = WalletReport.__struct_fields__
+    write(columns, [tuple(getattr(each, name) for name in columns) for each in done.reports], format, count=len(done.reports))
 
 
 @run.command("daily")
