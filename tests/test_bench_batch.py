@@ -21,7 +21,6 @@ from ctc.codec import read_record
 from ctc.model import Alert, Position, to_us
 from ctc.settings import Settings, load_profile
 from ctc.spark.lake import LakeFold, from_ipc
-from sim.compare import newest
 from sim.day.log import SymbolLog
 from sim.plan import FIXED_START, make_plan
 from sim.reference import reference
@@ -52,7 +51,7 @@ def small_day(seed: int, folder: Path) -> Counter[Found]:
             for shard, number, data in records
             for index, line in enumerate(read_record(data, frozenset({symbol})))
         ]
-        said += Counter(map(short, newest(alert for alert in reference(lines, symbol, SMALL).alerts if alert.final)))
+        said += Counter(short(alert) for alert in reference(lines, symbol, SMALL).alerts if alert.final)
     for name, parts in tables.items():
         pq.write_table(pa.concat_tables(parts), folder / f"{name}.parquet")
     return said
