@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.named import NamedReader, Values, names
+from ctc.errors import CtcError
 from ctc.schema import RAW_TRADES
 from ctc.settings import ROOT, Settings
 from sim.plan import FIXED_START
@@ -36,11 +38,13 @@ def asked(settings: Settings, state: Path) -> dict[str, Asked]:
     for name in names():
         options = ["--since", FIXED_START.isoformat(), "--snapshot", str(newest.snapshot_id), "--as-of", newest.at.isoformat()]
         command = [sys.executable, "-c", COMMAND, "query", "--named", name, *options, "--format", "json", "--state", str(state)]
-        found[name] = Asked(
-            command=_median(lambda command=command: subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)),
-            question=_median(lambda name=name: _ask(settings, name, values)),
-        )
+        found[name] = Asked(command=_median(partial(_command, command)), question=_median(partial(_ask, settings, name, values)))
     return found
+
+
+def _command(words: list[str]) -> None:
+    if subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
+        raise CtcError(f"`ctc {' '.join(words[3:])}` failed: what it said is above")
 
 
 def _ask(settings: Settings, name: str, values: Values) -> None:

@@ -69,7 +69,8 @@ def pieces_of(settings: Settings, market: Market, reader: TradeHistory, pages: l
 def pages_of(settings: Settings, market: Market, reader: TradeHistory, rows: int) -> list[Page]:
     """The simulated exchange's answers to the requests that the job makes, until they hold so many rows, by ascending ids."""
     answer = _exchange(settings, market, rows)
-    number, found = "a" if market.exchange == "binance" else "trade_id", []
+    number = "a" if market.exchange == "binance" else "trade_id"
+    found: list[list[dict[str, Any]]] = []
     path = reader.path(market.native, market.kind, since=FIXED_START)
     while sum(len(page) for page in found) < rows:
         found.append(answer(path or ""))
