@@ -139,7 +139,7 @@ class _Rules:
             .with_columns(exchange=pl.lit("binance-coinbase"), us=(pl.col("half") + 1) * self._half)
             .filter(pl.col("us") <= pl.col("closed"))
             .sort("us")
-            .join_asof(pegs, on="us", by="symbol")
+            .join_asof(pegs, on="us", by="symbol", check_sortedness=False)  # both are sorted by `us`
             .with_columns(
                 raw=((binance - coinbase) / coinbase * 100).round(8),
                 adjusted=((binance * pl.col("peg") - coinbase) / coinbase * 100).round(8),
