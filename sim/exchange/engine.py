@@ -32,6 +32,7 @@ from sim.venues import Listing
 STEP_US = 5_000_000  # market time of one push at full speed
 TAIL_US = 10_000_000  # marks go on for this long after the end
 TICK_S = 0.05
+REAL_TICK_S = 0.02  # between two pushes in real time: each costs a task and a system call a subscriber
 SAVE_S = 1.0
 STATUS_S = 0.5
 FILE = "exchange.json"
@@ -108,7 +109,10 @@ class Engine:
             if lead <= 0:
                 await asyncio.sleep(TICK_S)  # pacing: market time is ahead of what the plan allows
                 continue
-            await self._step(min(lead, STEP_US), paced=lead > STEP_US or self.plan.pace == "max")
+            paced = lead > STEP_US or self.plan.pace == "max"
+            await self._step(min(lead, STEP_US), paced)
+            if not paced:
+                await asyncio.sleep(REAL_TICK_S)  # pacing: frames of one tick go out together
         self.phase = "ended"
         self.save()
 
