@@ -82,7 +82,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),
         "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
         "history": lambda: history(20_000 if quick else 200_000),
-        "batch": lambda: batch(state, _say, *((60, 5) if quick else (1_440, 5))),
+        "batch": lambda: batch(state, _say, *((60, 5, 1) if quick else (1_440, 5, 5))),
     }
     if options.url:
         return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0, options.fill, 5_000 if quick else 100_000)}

@@ -101,7 +101,7 @@ def test_pieces_of_history_hold_every_row_of_the_pages(name: str) -> None:
 @pytest.mark.timeout(900)
 def test_batch_measures_all_of_a_tiny_day(tmp_path: Path) -> None:
     said: list[str] = []
-    rows = batch(tmp_path / "state", said.append, 30, 5)
+    rows = batch(tmp_path / "state", said.append, 30, 5, 1)
     by_section: dict[str, list[Any]] = {}
     for row in rows:
         by_section.setdefault(row.section, []).append(row)

@@ -19,18 +19,17 @@ from ctc.schema import RAW_TRADES
 from ctc.settings import ROOT, Settings
 from sim.plan import FIXED_START
 
-TIMES = 5
 COMMAND = "from ctc.cli.main import main; main()"
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Median seconds of the command from its start to its end, and of the question in a process that is up, by a new reader."""
+    """Median seconds: of the command from its start to its end, and of the question in a process that is up, by a new reader."""
 
     command: float
     question: float
 
 
-def asked(settings: Settings, state: Path) -> dict[str, Asked]:
+def asked(settings: Settings, state: Path, times: int) -> dict[str, Asked]:
     """Every named query, about all that the lake holds; time travel is to the newest snapshot of `raw_trades`."""
     newest = LakeHistory(settings).commits()[RAW_TRADES.name][0]
     values = Values(since=FIXED_START, snapshot=newest.snapshot_id, moment=newest.at)
@@ -38,7 +37,9 @@ def asked(settings: Settings, state: Path) -> dict[str, Asked]:
     for name in names():
         options = ["--since", FIXED_START.isoformat(), "--snapshot", str(newest.snapshot_id), "--as-of", newest.at.isoformat()]
         command = [sys.executable, "-c", COMMAND, "query", "--named", name, *options, "--format", "json", "--state", str(state)]
-        found[name] = Asked(command=_median(partial(_command, command)), question=_median(partial(_ask, settings, name, values)))
+        found[name] = Asked(
+            command=_median(times, partial(_command, command)), question=_median(times, partial(_ask, settings, name, values))
+        )
     return found
 
 
@@ -55,9 +56,9 @@ def _ask(settings: Settings, name: str, values: Values) -> None:
         reader.close()
 
 
-def _median(act: Callable[[], object]) -> float:
+def _median(times: int, act: Callable[[], object]) -> float:
     took = []
-    for _ in range(TIMES):
+    for _ in range(times):
         began = time.perf_counter()
         act()
         took.append(time.perf_counter() - began)

@@ -39,19 +39,22 @@ class Other(msgspec.Struct, frozen=True):
     found: Counter[Found]
 
 
-def batch(state: Path, say: Say, minutes: int, append_minutes: int) -> list[Row]:
-    """So many market minutes of every symbol, of which each append of the stream's writers holds a few. Raises CtcError."""
+def batch(state: Path, say: Say, minutes: int, append_minutes: int, times: int) -> list[Row]:
+    """So many market minutes of every symbol, of which each append of the stream's writers holds a few. Raises CtcError.
+
+    Each named query is asked so many times.
+    """
     with running(state, say, {}) as run:
         settings = run.settings
         say(f"filling the lake with {minutes:,} market minutes, {append_minutes} an append")
         fill(settings, run.state, seed=SEED, minutes=minutes, batch_minutes=append_minutes, say=lambda _: None)
         rows = reprocessed(settings, run.state, say, "as the stream left them")
         say("asking the named queries")
-        before = asked(settings, run.state)
+        before = asked(settings, run.state, times)
         say("maintaining the tables")
         done, wall = jobs.run("maintain", run.state)
         say("asking again")
-        after = asked(settings, run.state)
+        after = asked(settings, run.state, times)
         rows += reprocessed(settings, run.state, say, "after maintain")
     rows += [_maintained(each) for each in done.tables]
     beside = f"{wall:.1f} s with Spark's start and end"
