@@ -60,7 +60,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smoke run of three minutes; its figures mean little")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of some minutes; its figures mean little")
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
     parser.add_argument("--url", help="measure nothing but the API of a session that runs, at this URL")
