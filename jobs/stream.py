@@ -54,7 +54,7 @@ def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -
             dead_letters_plan(app, settings, quality, published),
         ]
     if standby:
-        wait_warm(spark, state / "spark", sys.stdin, lambda: app.rehearse(plans))
+        wait_warm(spark, state / "spark", sys.stdin, lambda folder, told: app.rehearse(plans, folder, told))
     app.run(plans, warm=standby)
 
 

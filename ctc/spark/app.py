@@ -34,6 +34,7 @@ log = logging.getLogger("ctc.spark")
 MAX_FAILURES = 8
 STOP_S = 20.0
 STAGGER_S = 15.0
+REHEARSED, REHEARSED_BYTES, REHEARSAL_S = 8, 64 << 10, 40.0  # batches of a query, bytes of a shard in each, and how long it may take
 ENDING_S = 5.0  # a JVM that does not answer any more may take to end
 Sink = Callable[[DataFrame, int], None]
 
@@ -41,8 +42,8 @@ Sink = Callable[[DataFrame, int], None]
 class QueryPlan(msgspec.Struct, frozen=True):
     """A query by name: how its batches are made from records, what takes them, how often (seconds).
 
-    `first_bytes` a shard bound its first batch (doubling from there) where something is to be seen soon. `rehearse` does, of what the
-    first batch needs, what can be done before it.
+    `first_bytes` a shard bound its first batch (doubling from there) where something is to be seen soon. `rehearse` takes batches as
+    `sink` does, and leaves nothing behind.
     """
 
     name: str
@@ -51,18 +52,21 @@ class QueryPlan(msgspec.Struct, frozen=True):
     sink: Sink
     every_s: int
     first_bytes: int | None = None
-    rehearse: Callable[[SparkSession], None] | None = None
+    rehearse: Sink | None = None
 
 
-def read_records(spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None) -> DataFrame:
-    """The stream's records as the configured source gives them."""
+def read_records(
+    spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None, most_bytes: int | None = None
+) -> DataFrame:
+    """The stream's records as the configured source gives them, at most so many bytes of a shard in a batch."""
+    most = most_bytes or settings.spark.max_bytes_per_shard
     spark.dataSource.register(KinesisDataSource)
     return (
         spark.readStream.format(settings.stream.source)
         .option("settings", msgspec.json.encode(settings).decode())
         .option("kinesis.streamName", stream)
-        .option("kinesis.maxBytesPerShard", str(settings.spark.max_bytes_per_shard))
-        .option("kinesis.firstMaxBytesPerShard", str(first_bytes or settings.spark.max_bytes_per_shard))
+        .option("kinesis.maxBytesPerShard", str(most))
+        .option("kinesis.firstMaxBytesPerShard", str(min(most, first_bytes or most)))
         .load()
     )
 
@@ -85,12 +89,37 @@ class StreamingApp:
         self._reports[query] = {**values, "reported_at": datetime.now(UTC)}
         self._publish(query)
 
-    def rehearse(self, plans: list[QueryPlan]) -> None:
-        """Plan the queries without starting them: Spark asks the source in workers, which are there then."""
+    def rehearse(self, plans: list[QueryPlan], folder: Path, told: Callable[[], bool]) -> None:
+        """Run each query for a few small batches of the oldest records, with its checkpoint in `folder`, until `told`.
+
+        What a first batch costs above a later one is then paid: planning, classes, code that Spark generates, connections.
+        """
         for plan in plans:
-            plan.transform(self._records(plan))
-            if plan.rehearse is not None:
-                plan.rehearse(self._spark)
+            if plan.rehearse is None or told():
+                continue
+            seen = 0
+
+            def sink(batch: DataFrame, batch_id: int, plan: QueryPlan = plan) -> None:
+                nonlocal seen
+                assert plan.rehearse is not None
+                plan.rehearse(batch, batch_id)
+                seen += 1
+
+            records = read_records(self._spark, self._settings, plan.stream, most_bytes=REHEARSED_BYTES)
+            query = (
+                plan.transform(records)
+                .writeStream.outputMode("update")
+                .foreachBatch(sink)
+                .option("checkpointLocation", f"{folder}/{plan.name}")
+                .start()
+            )
+            deadline, pause = time.monotonic() + REHEARSAL_S, threading.Event()
+            while query.isActive and seen < REHEARSED and not told() and time.monotonic() < deadline:
+                pause.wait(0.1)
+            self._stop_between_batches(query)
+            if (error := query.exception()) is not None:
+                log.warning("%s could not be rehearsed: %s", plan.name, error)
+            log.info("rehearsed %s for %d batches", plan.name, seen)
 
     def run(self, plans: list[QueryPlan], *, warm: bool = False) -> None:
         """Start the queries in their order, a `warm` engine all at once, and keep them up until SIGTERM or `stop`."""

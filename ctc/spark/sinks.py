@@ -15,7 +15,9 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from pyspark.sql import DataFrame, Observation, Row, SparkSession
+from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import functions as F
+from pyspark.sql.functions import partitioning
 
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY, TableAppender, rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.model import GapLedger, Snapshot, from_us
@@ -29,6 +31,7 @@ from ctc.spark.detect import decode_outcomes
 from ctc.spark.lake import ROWS_OF, from_ipc, rows_in
 from ctc.spark.quality import TALLIES, LetterBox, QualitySink, totals_observed
 from ctc.spark.session import CATALOG
+from ctc.spark.warmth import CATALOG as EXERCISE
 
 Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
 _LEDGER = msgspec.json.Decoder(GapLedger)
@@ -118,9 +121,19 @@ class LakeSink:
         self._final: set[str] = set()
         self._clocks: dict[str, datetime] = {}
 
-    def rehearse(self, spark: SparkSession) -> None:
-        """Read the tables that batches will be written to."""
-        spark.table(f"{self._database}.{RAW_TRADES.name}").limit(1).collect()
+    def rehearse(self, batch: DataFrame, batch_id: int) -> None:
+        """As a batch is taken, but trades go to a table on this machine's disk, and those in the lake are only read."""
+        packed, observed = batch.persist(), Observation()
+        try:
+            _Beside.of(packed.drop(*ROWS_OF.values()).observe(observed, *totals_observed()).collect())
+            writer = rows_in(packed, RAW_TRADES).writeTo(f"{EXERCISE}.db.{RAW_TRADES.name}")
+            if batch_id == 0:
+                writer.using("iceberg").partitionedBy(partitioning.days(RAW_TRADES.time), F.col("symbol")).create()
+            else:
+                writer.append()
+        finally:
+            packed.unpersist()
+        batch.sparkSession.table(f"{self._database}.{RAW_TRADES.name}").limit(1).collect()
         self._appender.rehearse(HEARTBEATS.name, GAPS.name, QUALITY.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -191,8 +204,12 @@ class DetectSink:
         self._snapshots: dict[str, Snapshot] = {}
         self._latencies = Latencies()
 
-    def rehearse(self, spark: SparkSession) -> None:
-        """Read the tables that batches will be written to."""
+    def rehearse(self, batch: DataFrame, batch_id: int) -> None:
+        """As a batch is taken, but nothing is written, and the tables are only read."""
+        outcomes = [decode_outcomes(bytes(row.outcomes)) for row in batch.collect()]
+        rows_of_alerts([alert for each in outcomes for alert in each.alerts if alert.final])
+        rows_of_bars([bar for each in outcomes for bar in each.bars])
+        rows_of_spreads([spread for each in outcomes for spread in each.spreads])
         self._appender.rehearse(ANOMALIES.name, VOLUME_AGGREGATES.name, SPREADS.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:

@@ -19,6 +19,8 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 log = logging.getLogger("ctc.spark")
 
+CATALOG = "exercise"  # on this machine's disk, in a folder that goes
+
 
 class _Count(StatefulProcessor):
     """A stateful operator like the real ones."""
@@ -42,13 +44,13 @@ def _same(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def exercise(spark: SparkSession, folder: Path) -> None:
     """Load what a session loads: a stateful streaming query in Python, cached batches, Arrow both ways, Iceberg commits."""
     for key, value in {"": "org.apache.iceberg.spark.SparkCatalog", ".type": "hadoop", ".warehouse": f"file:{folder}/lake"}.items():
-        spark.conf.set(f"spark.sql.catalog.exercise{key}", value)
-    spark.sql("create table exercise.db.counts (key string, count long) using iceberg")
+        spark.conf.set(f"spark.sql.catalog.{CATALOG}{key}", value)
+    spark.sql(f"create table {CATALOG}.db.counts (key string, count long) using iceberg")
 
     def sink(batch: DataFrame, batch_id: int) -> None:
         cached = batch.persist()
         cached.drop("count").collect()
-        cached.mapInArrow(_same, cached.schema).writeTo("exercise.db.counts").option("snapshot-property.batch", str(batch_id)).append()
+        cached.mapInArrow(_same, cached.schema).writeTo(f"{CATALOG}.db.counts").option("snapshot-property.batch", str(batch_id)).append()
         cached.unpersist()
 
     rows = spark.range(1000).select(F.col("id").cast("string").alias("key"), F.current_timestamp().alias("at"))
@@ -63,16 +65,20 @@ def exercise(spark: SparkSession, folder: Path) -> None:
     query.trigger(availableNow=True).start().awaitTermination()
 
 
-def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callable[[], None]) -> None:
+def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callable[[Path, Callable[[], bool]], None]) -> None:
     """Exercise the engine in a folder of its own in `scratch`, and return once something stands in `told`, or it has ended.
 
-    `rehearse` does what else can be done beforehand. Returns at once where it has been told already.
+    `rehearse` is given that folder and what says whether it has been told. Returns at once where it has been told already.
     """
-    if not select.select([told], [], [], 0)[0]:
+
+    def has_been_told() -> bool:
+        return bool(select.select([told], [], [], 0)[0])
+
+    if not has_been_told():
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             exercise(spark, Path(folder))
-        rehearse()
+            rehearse(Path(folder), has_been_told)
         log.info("warm, and waiting to take over")
     select.select([told], [], [])
     log.info("told to begin")

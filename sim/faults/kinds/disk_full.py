@@ -45,10 +45,15 @@ class DiskFull(Fault):
         assert self._disk is not None, "a small disk can't be mounted: run this fault as root"
         small_disk.fill(self._disk)
         ground.counts[self.name] += 1
-        yield lambda: any(ground.failures(query) for query in QUERIES)
+        yield lambda: self._hears(ground)
         yield ground.after(rng.uniform(8, 12))
-        self._said = " ".join(ground.failures(query) for query in QUERIES)
+        self._hears(ground)
         small_disk.free(self._disk)
+
+    def _hears(self, ground: Ground) -> bool:
+        """Note what the queries fail with now: one that is started again says nothing until it fails anew."""
+        self._said = " ".join([self._said, *map(ground.failures, QUERIES)]).strip()
+        return bool(self._said)
 
     def verify(self, ground: Ground, facts: Facts) -> list[str]:
         return [] if SAYS in self._said else [f"no query said {SAYS!r} while the disk was full, but: {self._said}"]
