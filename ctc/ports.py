@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ctc.model import Alert, Bar, GapLedger, Snapshot, Spread
+from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, Spread
 from ctc.quality.counts import QualityBatch, QualityView, Totals
 
 
@@ -92,7 +92,10 @@ class MetricStore(Protocol):
 
     def put_ledger(self, symbol: str, ledger: GapLedger) -> None: ...
 
-    def ledger(self, symbol: str) -> GapLedger | None: ...
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None: ...
+
+    def ledger(self, symbol: str) -> GapLedger | None:
+        """What `put_ledger` put last, amended by all that was told beside it."""
 
 
 class QualityStore(Protocol):

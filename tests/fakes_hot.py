@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ctc.aws.quality import view_of
-from ctc.model import EPOCH, Alert, Bar, GapLedger, Snapshot, Spread
+from ctc.model import EPOCH, Alert, Bar, GapLedger, IdSpan, Snapshot, Spread
 from ctc.ports import AlertPage, Place
 from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, minute_of
 from ctc.quality.letters import Sample
+from ctc.quality.settled import amended
 
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -80,6 +81,7 @@ class MemoryMetrics:
         self._lock = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._ledgers: dict[str, GapLedger] = {}
+        self._told: dict[str, dict[str, list[IdSpan]]] = {}
         self._bars: dict[tuple[str, datetime, str], Bar] = {}
         self._spreads: dict[tuple[str, datetime], Spread] = {}
 
@@ -97,8 +99,12 @@ class MemoryMetrics:
         if known is None or _present(known) <= _present(ledger):
             self._ledgers[symbol] = ledger
 
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None:
+        self._told.setdefault(symbol, {})[teller] = list(spans)
+
     def ledger(self, symbol: str) -> GapLedger | None:
-        return self._ledgers.get(symbol)
+        told = self._told.get(symbol, {}).values()
+        return amended(self._ledgers.get(symbol), (span for spans in told for span in spans))
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         return self._snapshots.get(symbol)

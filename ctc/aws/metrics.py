@@ -1,13 +1,13 @@
 """The hot store of metrics: a symbol's latest values, which only go forward, and its recent bars and spreads.
 
-Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewise: its ledger), `SYMBOL#bars#HOUR` and
-`SYMBOL#spreads#HOUR`.
+Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewise: the stream's ledger), `SYMBOL#told` (what the job
+`history` told beside it), `SYMBOL#bars#HOUR` and `SYMBOL#spreads#HOUR`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -19,14 +19,16 @@ from ctc.aws.clients import translating
 from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock, writer
 from ctc.aws.kept import Kept
 from ctc.errors import Throttled
-from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
+from ctc.model import Bar, GapLedger, IdSpan, Snapshot, Spread, to_us
 from ctc.quality.ledger import PRESENT
+from ctc.quality.settled import amended
 from ctc.settings import Settings
 
 SESSION = "_session"
 GAPS = "_gaps"
 LONGEST = timedelta(days=7)
 BATCH = 25
+TOLD_SPANS = 1_000  # an item, which may hold 400 KB
 ATTEMPTS = 8
 POOL = 8
 SETTLED_S = 30.0
@@ -36,6 +38,7 @@ _SNAPSHOT = msgspec.json.Decoder(Snapshot)
 _BAR = msgspec.json.Decoder(Bar)
 _SPREAD = msgspec.json.Decoder(Spread)
 _LEDGER = msgspec.json.Decoder(GapLedger)
+_TOLD = msgspec.json.Decoder(list[IdSpan])
 
 
 class DynamoMetrics:
@@ -101,12 +104,30 @@ class DynamoMetrics:
         with translating("writing the gap ledger to DynamoDB", self._settings):
             self._put_newest(GAPS, symbol, ENCODER.encode(ledger).decode(), seen, 0)
 
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None:
+        """Put spans that the stream does not see beside its ledger; a teller that comes again replaces what it told before.
+
+        The stream writes its whole view with every batch, so they have items of their own.
+        """
+        items = [
+            {
+                "symbol": {"S": _told(symbol)},
+                "item": {"S": f"{teller}#{start:08}"},
+                "doc": {"S": ENCODER.encode(spans[start : start + TOLD_SPANS]).decode()},
+            }
+            for start in range(0, len(spans), TOLD_SPANS)
+        ]
+        with translating("writing the gap ledger to DynamoDB", self._settings):
+            for start in range(0, len(items), BATCH):
+                self._write(items[start : start + BATCH])
+
     def ledger(self, symbol: str) -> GapLedger | None:
-        """The symbol's gap ledger, or None before its first trade."""
+        """The symbol's gap ledger, with what was told beside the stream's; None before its first trade."""
         key = {"symbol": {"S": GAPS}, "item": {"S": symbol}}
         with translating("reading the gap ledger from DynamoDB", self._settings):
             doc = document(self._reader, self._table, key)
-        return _LEDGER.decode(doc) if doc is not None else None
+            told = [span for _, spans in self._partition(_told(symbol)) for span in _TOLD.decode(spans)]
+        return amended(_LEDGER.decode(doc) if doc is not None else None, told)
 
     def _rows(self, symbol: str, what: str, since: datetime, until: datetime | None, decode: Callable[[str], Row]) -> list[Row]:
         newest = self.snapshot(symbol)
@@ -169,6 +190,10 @@ class DynamoMetrics:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+
+
+def _told(symbol: str) -> str:
+    return f"{symbol}#told"
 
 
 def _bar_item(bar: Bar, expires_at: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def _produce(settings: Settings, state: Path) -> None:
 def _bad_records(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """What no producer of ours writes."""
     ms = 1_768_478_400_000
-    reader = exchange("binance", {native: symbol for symbol, native in settings.exchanges["binance"].symbols.items()})
+    reader = exchange("binance", settings.exchanges["binance"].names)
     trade = reader.read(_FRAME % (ms, ms)).trades[0]
     yield "BTC-USDT", pack([encode_line(msgspec.structs.replace(trade, symbol="DOGE-USDT")), b'{"symbol":"BTC-USDT","price":', b"\xff\xfe"])
 
