@@ -163,7 +163,7 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             raise SetupError(
                 f"DuckDB {duckdb.__version__} can't load its {name} extension; run `make setup`: {_first_line(error)}"
             ) from error
-    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set global TimeZone = 'UTC'")  # else each cursor takes the machine's
     return connection
 
 
