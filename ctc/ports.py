@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
-from ctc.model import Alert, Bar, GapLedger, Snapshot, Spread
+from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, Spread
 from ctc.quality.counts import QualityBatch, QualityView, Totals
+from ctc.wallets.scored import ScoreRun, WalletScore
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -92,7 +93,10 @@ class MetricStore(Protocol):
 
     def put_ledger(self, symbol: str, ledger: GapLedger) -> None: ...
 
-    def ledger(self, symbol: str) -> GapLedger | None: ...
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None: ...
+
+    def ledger(self, symbol: str) -> GapLedger | None:
+        """What `put_ledger` put last, amended by all that was told beside it."""
 
 
 class QualityStore(Protocol):
@@ -102,6 +106,22 @@ class QualityStore(Protocol):
         """Add a batch's counts and samples; a batch that was put before changes nothing. A run's batches come in order."""
 
     def view(self) -> QualityView: ...
+
+
+class WalletStore(Protocol):
+    """The hot copy of what the job `wallets` said last (DynamoDB `metrics`, partitions `_wallets`), for 30 days."""
+
+    def put(self, run: ScoreRun, scores: Sequence[WalletScore]) -> None:
+        """Put a run in the place of the one before: readers see either, whole."""
+
+    def run(self) -> ScoreRun | None:
+        """The last one; None where nothing was scored, or a month ago."""
+
+    def wallets(self, run: str, after: str = "") -> Iterator[list[WalletScore]]:
+        """Each wallet's scores in that run, by address, from behind `after` on."""
+
+    def wallet(self, run: str, address: str) -> list[WalletScore]:
+        """One wallet's scores in that run; none where it has none."""
 
 
 class MetricsWriter(Protocol):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 MONEY = "decimal(38,18)"
 RATIO = "decimal(38,8)"
+SHARE = "decimal(38,18)"  # a probability
 TIME = "timestamp"
 DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
@@ -23,11 +24,12 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """An Iceberg table, partitioned by the day of `time` and by symbol."""
+    """An Iceberg table, partitioned by the day of `time` and by `part`."""
 
     name: str
     columns: tuple[Column, ...]
     time: str
+    part: str = "symbol"
 
     @property
     def names(self) -> list[str]:
@@ -81,6 +83,35 @@ WALLET_TRADES = Table(
         *_LINEAGE,
     ),
     "timestamp",
+)
+
+# What the job `wallets` said last, one row a wallet, role and horizon that got a score; each run is one snapshot, with its reports in the
+# snapshot's properties. The last five repeat on each row what the run read of `wallet_trades`.
+WALLET_SCORES = Table(
+    "wallet_scores",
+    (
+        Column("wallet", "string", True),
+        Column("role", "string", True),  # taker or maker
+        Column("horizon_s", "int", True),
+        Column("verdict", "string", True),  # the report's: wallets differ, or no detectable skill
+        Column("episodes", "int", True),
+        Column("days", "int", True),
+        Column("mean_bp", RATIO, True),
+        Column("error_bp", RATIO, True),
+        Column("p_value", SHARE, True),
+        Column("alpha_bp", RATIO),
+        Column("low_bp", RATIO),
+        Column("high_bp", RATIO),
+        Column("p_positive", SHARE),
+        Column("flagged", "boolean", True),
+        Column("run", "string", True),
+        Column("coins", "string", True),  # with commas between
+        Column("tape_since", TIME, True),
+        Column("tape_until", TIME, True),
+        Column("snapshot", "bigint", True),
+    ),
+    "tape_until",
+    "role",
 )
 
 HEARTBEATS = Table(
@@ -210,5 +241,7 @@ QUALITY = Table(
 
 TABLES = {
     table.name: table
-    for table in (RAW_TRADES, WALLET_TRADES, HEARTBEATS, ANOMALIES, ANOMALIES_REPROCESSED, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY)
-}
+    for table in (
+        RAW_TRADES, WALLET_TRADES, WALLET_SCORES, HEARTBEATS, ANOMALIES, ANOMALIES_REPROCESSED, VOLUME_AGGREGATES, SPREADS, GAPS, QUALITY,
+    )
+}  # fmt: skip

@@ -20,6 +20,7 @@ from ctc.java import require_java
 from ctc.ports import Service
 from ctc.processes import Child, free_port, is_locked, locked, port_is_free, queued, spawn
 from ctc.settings import ROOT, Settings, load_state, save_state
+from ctc.sources.surveyed import KEPT
 from ctc.wiring import create_resources, emulator
 
 MAX_RESTARTS = 5
@@ -27,8 +28,8 @@ RESTARTS_WITHIN_S = 300.0
 # After a start, until a standby's own: what the stream holds meanwhile is caught up with first.
 STANDBY_AFTER_S = 60.0
 PRODUCER = "producer"
-OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json")
-OWNED_PATTERNS = ("tape*", "*.resume.json")
+OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json", KEPT)
+OWNED_PATTERNS = ("tape*", "*.resume.json", "comparison-*")
 INSPECTOR = ROOT / "dashboard" / "inspector" / "app.py"
 
 

@@ -88,6 +88,11 @@ class ExchangeSettings(_Section, frozen=True):
     fill_max_trades: Positive
     symbols: dict[str, str]
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The exchange's own names of its markets, and the canonical ones."""
+        return {native: symbol for symbol, native in self.symbols.items()}
+
 
 class ProducerSettings(_Section, frozen=True):
     name: str

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 from bench.api import api, of_running
+from bench.batch import batch
 from bench.frames import frames
+from bench.history import history
 from bench.machine import describe, revision
 from bench.memory import Peaks, sampled
 from bench.score import score
@@ -25,7 +27,7 @@ from rich.console import Console
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 
-SECTIONS = ("frames", "score", "drain", "sustained", "latency", "api")
+SECTIONS = ("frames", "score", "drain", "sustained", "latency", "api", "history", "batch")
 TELL = Console(stderr=True, highlight=False)
 MIB = 1 << 20
 
@@ -58,7 +60,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smoke run of three minutes; its figures mean little")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of some minutes; its figures mean little")
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
     parser.add_argument("--url", help="measure nothing but the API of a session that runs, at this URL")
@@ -79,6 +81,8 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "sustained": lambda: sustained(state, _say, other, 2 if quick else 20),
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),
         "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
+        "history": lambda: history(20_000 if quick else 200_000),
+        "batch": lambda: batch(state, _say, *((60, 5, 1) if quick else (1_440, 5, 5))),
     }
     if options.url:
         return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0, options.fill, 5_000 if quick else 100_000)}

@@ -25,10 +25,11 @@ from ctc.session import inspector_program
 from ctc.settings import ROOT, load_profile, save_state
 from ctc.wiring import create_resources, emulator
 from sim.filled import fill
+from sim.wallet_lake import put_scores
 
 WEB = ROOT / "dashboard" / "web"
 NODE = ROOT / ".tools" / "node" / "bin" / "node"
-KEPT = ("alert", "sql")
+KEPT = ("alert", "wallets", "sql")
 WIDTH, COLORS = 1100, 96
 START_S = 120.0
 
@@ -45,6 +46,7 @@ def shown(state: Path, minutes: int, rate: float = 1.0) -> Iterator[str]:
     try:
         create_resources(settings)
         fill(settings, state, seed=7, minutes=minutes, batch_minutes=10, rate=rate, say=lambda words: print(words, file=sys.stderr))
+        put_scores(settings, seed=7)
         child = spawn("inspector", inspector_program(settings).command, state)
         try:
             yield _answering(f"http://127.0.0.1:{settings.inspector.port}", child)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
+from heapq import merge
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -161,26 +163,51 @@ def _unlike(found: Mapping[str, Any], due: Mapping[str, Any]) -> str:
 
 
 def compare_trades(tape: Iterable[TapeTrade], lake: Iterable[TapeTrade]) -> TradeCheck:
-    """Every trade of the tape once and no other; give one market at a time where there are millions, and add the checks up."""
-    rest = {trade.key: trade for trade in tape}
-    total, rows, doubled, extra, different = len(rest), 0, 0, 0, 0
-    first: list[str] = []
-    seen: set[tuple[str, str, str, int]] = set()
-    for row in lake:
-        rows += 1
-        due = rest.pop(row.key, None)
-        word = ""
-        if row.key in seen:
-            doubled, word = doubled + 1, "doubled"
-        elif due is None:
-            extra, word = extra + 1, "extra"
-        elif due != row:
-            different, word = different + 1, f"different from {due[4:]}"
-        seen.add(row.key)
-        if word and len(first) < NAMED:
-            first.append(f"{word}: {row}")
-    first += [f"missing: {trade}" for trade in islice(rest.values(), NAMED)]
-    return TradeCheck(tape=total, lake=rows, missing=len(rest), extra=extra, doubled=doubled, different=different, first=first[:NAMED])
+    """Every trade of the tape once and no other, in whatever order. Holds both: millions are for `compare_sorted`."""
+    return compare_sorted(sorted(tape, key=_key), sorted(lake, key=_key))
+
+
+def compare_sorted(tape: Iterable[TapeTrade], lake: Iterable[TapeTrade]) -> TradeCheck:
+    """The same of two sides that ascend by `TapeTrade.key`, in memory for one trade of each."""
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    missing: list[str] = []
+    both = merge(((False, trade) for trade in tape), ((True, trade) for trade in lake), key=_key_of_side)
+    for _, group in groupby(both, key=_key_of_side):
+        due, rows = None, list[TapeTrade]()
+        for stored, trade in group:
+            if stored:
+                rows.append(trade)
+            else:
+                due = trade
+        counts.update(tape=due is not None, lake=len(rows))
+        if due is not None and not rows:
+            counts["missing"] += 1
+            _name_one(missing, f"missing: {due}")
+            continue
+        if due is None:
+            counts["extra"] += 1
+            _name_one(wrong, f"extra: {rows[0]}")
+        elif due != rows[0]:
+            counts["different"] += 1
+            _name_one(wrong, f"different from {due[4:]}: {rows[0]}")
+        for row in rows[1:]:
+            counts["doubled"] += 1
+            _name_one(wrong, f"doubled: {row}")
+    return TradeCheck(**counts, first=(wrong + missing)[:NAMED])
+
+
+def _key(trade: TapeTrade) -> tuple[str, str, str, int]:
+    return trade[:4]
+
+
+def _key_of_side(each: tuple[bool, TapeTrade]) -> tuple[str, str, str, int]:
+    return each[1][:4]
+
+
+def _name_one(named: list[str], words: str) -> None:
+    if len(named) < NAMED:
+        named.append(words)
 
 
 def compare_rows(table: str, key: tuple[str, ...], due: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any]]) -> Equality:

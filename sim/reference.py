@@ -36,7 +36,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reference:
-    """The oracle of one symbol's log, piece by piece; it remembers every id, so a day of a busy symbol takes about 100 MB."""
+    """The oracle of one symbol's log, piece by piece; of what has passed it keeps a bit an id, and what it said."""
 
     def __init__(self, symbol: str, settings: Settings) -> None:
         self._symbol = symbol

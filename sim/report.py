@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from heapq import merge
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import msgspec
-import pyarrow as pa
 
 from ctc import status
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.query import LakeReader
 from ctc.codec import Line
-from ctc.model import EPOCH, Alert, Heartbeat, Position, Trade, VenueMark
+from ctc.model import EPOCH, EXACT, Alert, Heartbeat, Position, Trade, VenueMark
 from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.sources.normalize import Normalizer
-from ctc.sources.survey import survey
+from ctc.sources.survey import Survey
 from ctc.trade_rows import TRADE_FIELDS
-from sim.compare import Equality, TapeTrade, compare_rows, compare_trades
+from sim.compare import Equality, TapeTrade, compare_rows, compare_sorted
 from sim.plan import load_plan
-from sim.reference import Result, reference
+from sim.reference import Reference, Result
 from sim.score import score
 from sim.scorecard import Report
 from sim.tape import tape_of
+from sim.tape_order import in_order
 from sim.truth import load_truth
 
 PACKAGES = ("pyspark", "pyiceberg", "duckdb", "msgspec", "websockets", "boto3", "coattail-capital")
+PAYLOAD = "raw_event_payload"
+# A sequence number has up to 56 digits: as text, the longer one is the larger.
+_LOG = "where symbol = $symbol and shard is not null order by shard, length(sequence_number), sequence_number, position"
 VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 
 
@@ -49,21 +56,23 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
     timings: dict[str, Any]
 
 
-def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], replay: Sequence[Path]) -> SessionReport:
-    """Read the session's stores and compare them with the reference over its own log; the stores and the API must be up."""
-    lake = LakeReader(settings)
-    try:
-        results = {symbol: reference(log_of(lake, symbol), symbol, settings) for symbol in settings.session.symbols}
+def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], replay: Survey | None) -> SessionReport:
+    """Read the session's stores and compare them with the reference over its own log; the stores and the API must be up.
+
+    Whatever there are millions of passes by in order, and is sorted in a folder beside the session's files.
+    """
+    with TemporaryDirectory(prefix="comparison-", dir=state) as folder, closing(LakeReader(settings, Path(folder))) as lake:
+        results = {symbol: reference_of(lake, symbol, settings) for symbol in settings.session.symbols}
         hot = list(all_alerts(settings))
         rows = lake.query("select * from anomalies").to_pylist()
-        plan = None if replay else load_plan(state)
-        sent = recorded_trades(settings, replay) if plan is None else tape_of(plan)
+        plan = load_plan(state) if replay is None else None
+        sent = recorded_trades(settings, replay) if replay is not None else tape_of(load_plan(state))
         card = score(
             load_truth(state) if plan is not None else [],
             results,
             hot,
             rows,
-            compare_trades(sent, lake_trades(lake)),
+            compare_sorted(in_order(sent, Path(folder)), lake_trades(lake)),
             windows(lake, results),
         )
         return SessionReport(
@@ -76,16 +85,31 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
             versions={name: version(name) for name in PACKAGES},
             timings={**timings, **_measured(state), "api_s": api_latency(settings)},
         )
-    finally:
-        lake.close()
+
+
+def reference_of(lake: LakeReader, symbol: str, settings: Settings) -> Result:
+    """What the reference says of one symbol's log, as the lake holds it."""
+    oracle = Reference(symbol, settings)
+    oracle.take(log_of(lake, symbol))
+    return oracle.result()
 
 
 def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
-    """One symbol's log as the lake holds it: trades and heartbeats with their places, in no order."""
-    trades = lake.query("select * from raw_trades where symbol = $symbol", {"symbol": symbol})
-    for row in _rows(trades):
-        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_FIELDS})
-    for row in _rows(lake.query("select * from heartbeats where symbol = $symbol", {"symbol": symbol})):
+    """One symbol's log as the lake holds it: trades and heartbeats with their places, in the log's order, a few at a time.
+
+    Trades come without the frame that they were read from, which no fold looks at.
+    """
+    return merge(_trades_of(lake, symbol), _heartbeats_of(lake, symbol), key=itemgetter(0))
+
+
+def _trades_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
+    own = ", ".join(name for name in TRADE_FIELDS if name != PAYLOAD)
+    for row in _rows(lake, f"select shard, sequence_number, position, {own} from raw_trades {_LOG}", symbol):  # noqa: S608 - our own columns
+        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_FIELDS if name != PAYLOAD}, raw_event_payload="")
+
+
+def _heartbeats_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
+    for row in _rows(lake, f"select * from heartbeats {_LOG}", symbol):  # noqa: S608 - our own words
         yield (
             _place(row),
             Heartbeat(
@@ -100,16 +124,16 @@ def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
 
 
 def lake_trades(lake: LakeReader) -> Iterator[TapeTrade]:
-    """`raw_trades` as the tape has them."""
+    """`raw_trades` as the tape has them, ascending by key."""
     columns = "exchange, native_symbol, kind, trade_id, price, quantity, side, timestamp"
-    for row in _rows(lake.query(f"select {columns} from raw_trades")):  # noqa: S608 - our own columns
+    for row in _rows(lake, f"select {columns} from raw_trades order by {columns}"):  # noqa: S608 - our own columns
         yield TapeTrade(**{name: _value(value) for name, value in row.items()})
 
 
-def recorded_trades(settings: Settings, paths: Sequence[Path]) -> Iterator[TapeTrade]:
+def recorded_trades(settings: Settings, found: Survey) -> Iterator[TapeTrade]:
     """Every market trade of recordings once, as the tape has them."""
-    names = {name: {native: symbol for symbol, native in venue.symbols.items()} for name, venue in settings.exchanges.items()}
-    for trade in Normalizer(survey(paths).require(), names):
+    names = {name: own.names for name, own in settings.exchanges.items()}
+    for trade in Normalizer(found, names):
         yield TapeTrade(*(_value(getattr(trade, name)) for name in TapeTrade._fields))
 
 
@@ -164,8 +188,8 @@ def _count(lake: LakeReader, table: str) -> int:
     return int(lake.query(f"select count(*) n from {table}").to_pylist()[0]["n"])  # noqa: S608 - our own names
 
 
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in table.to_batches(max_chunksize=20_000):
+def _rows(lake: LakeReader, sql: str, symbol: str | None = None) -> Iterator[dict[str, Any]]:
+    for batch in lake.batches(sql, {"symbol": symbol} if symbol else None):
         yield from batch.to_pylist()
 
 
@@ -176,4 +200,4 @@ def _place(row: Mapping[str, Any]) -> Position:
 def _value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return value.normalize() if isinstance(value, Decimal) else value
+    return EXACT.normalize(value) if isinstance(value, Decimal) else value

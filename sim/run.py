@@ -21,7 +21,8 @@ from ctc.exchanges import exchange
 from ctc.model import to_us
 from ctc.session import Program, Session, finals, opened_session, platform_programs, refuse_running, trouble
 from ctc.settings import Settings, load_profile, load_state
-from ctc.sources.survey import survey
+from ctc.sources.survey import Survey
+from ctc.sources.surveyed import surveyed
 from sim.controls import HINT, Controls
 from sim.plan import FIXED_START, Plan, load_plan, make_plan, save_plan
 from sim.report import SessionReport, build_report
@@ -49,7 +50,10 @@ def run(
     free_ports: bool,
 ) -> None:
     """Run it; the options are those of `ctc sim`. Raises CtcError, or typer.Exit(1) when the scorecard is not all green."""
-    settings = with_ports(load_state(state), free_ports, exchanges=True) if resume else _settings(profile, replay, free_ports)
+    looked = surveyed(path.absolute() for path in replay) if replay else None
+    settings = with_ports(load_state(state) if resume else load_profile(profile), free_ports, exchanges=looked is None)
+    if looked is not None:
+        settings = _recorded(settings, looked.found)
     if exit:  # nobody watches: the lake need not wait for larger batches
         settings = msgspec.structs.replace(settings, spark=msgspec.structs.replace(settings.spark, lake_trigger_s=LAKE_TRIGGER_S))
     refuse_running(state)
@@ -62,6 +66,8 @@ def run(
     with keys() as pressed, screen, opened_session(settings, state, screen.say, resume=resume) as running:
         if plan is not None and not resume:
             save_plan(plan, running.state)
+        if looked is not None:
+            looked.keep(running.state)
         running.prepare()
         meanwhile = Controls(pressed, running.state, lambda: _clock_us(running.state), screen.say) if replay else lambda: None
         running.start(_programs(plan, replay, speed, resume, producers))
@@ -70,7 +76,9 @@ def run(
             go_on(running, screen, meanwhile)
         elif watch(running, screen, until=Done(running, screen.say), meanwhile=meanwhile):
             screen.say("comparing with the reference")
-            found = build_report(settings, running.state, {"session_s": round(screen.elapsed, 1)}, replay)
+            found = build_report(
+                settings, running.state, {"session_s": round(screen.elapsed, 1)}, looked.found if looked is not None else None
+            )
     if exit:
         _conclude(found, report)
 
@@ -81,17 +89,14 @@ def _clock_us(state: Path) -> int:
     return to_us(datetime.fromisoformat(clock)) if clock else 0
 
 
-def _settings(profile: str, replay: list[Path], free_ports: bool) -> Settings:
-    if not replay:
-        return with_ports(load_profile(profile), free_ports, exchanges=True)
-    settings = with_ports(load_profile(profile), free_ports, exchanges=False)
-    names = {name: {native: symbol for symbol, native in venue.symbols.items()} for name, venue in settings.exchanges.items()}
-    found = survey(replay).require()
+def _recorded(settings: Settings, found: Survey) -> Settings:
+    """The settings of a session over these recordings."""
+    names = {name: own.names for name, own in settings.exchanges.items()}
     symbols = {
         exchange(name, names.get(name, {}), market).listing(native, kind, market).symbol for name, market, native, kind in found.spaces
     }
     if not symbols:
-        raise ConfigError(f"no trades of a known exchange in {', '.join(map(str, replay))}")
+        raise ConfigError(f"no trades of a known exchange in {', '.join(str(piece.path) for piece, _ in found.recordings)}")
     shown = msgspec.structs.replace(settings.session, title="recorded market", market="recorded", symbols=tuple(sorted(symbols)))
     return msgspec.structs.replace(settings, session=shown)
 
@@ -110,7 +115,7 @@ def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int
 
 def _programs(plan: Plan | None, replay: list[Path], speed: str, resume: bool, producers: int) -> list[Program]:
     if plan is None:
-        paths = [str(path.resolve()) for path in replay]
+        paths = [str(path.absolute()) for path in replay]
         return platform_programs(("--replay", *paths, "--speed", speed), producers)
     going_on = ("sim.exchange", "--resume")
     market = Program("exchange", going_on if resume else ("sim.exchange",), again=going_on)

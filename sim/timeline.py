@@ -1,11 +1,13 @@
 """The first half of the reference of docs/FOLDS.md: which lines count, and where the clock stood at each.
 
-Written from the page alone and the plain way (sets of ids, lists of everything), so that it can be read beside it.
+Written from the page alone and the plain way (sets of ids, lists of what is open), so that it can be read beside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
 
 from ctc.model import Heartbeat, Position, Reject, Trade, to_us
 from ctc.quality.dedup import is_dense
@@ -13,6 +15,7 @@ from ctc.settings import Settings
 
 SECOND = 1_000_000
 REMEMBERED = 3600 * SECOND
+BLOCK = 8192
 Range = tuple[int, int]
 
 
@@ -36,12 +39,35 @@ class Counted:
     clock: int
 
 
+class Ids:
+    """A set of ids, a bit each: a day's millions are a few hundred KB."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, number: int) -> None:
+        block, at = divmod(number, BLOCK)
+        self._blocks.setdefault(block, bytearray(BLOCK // 8))[at // 8] |= 1 << at % 8
+
+    def __contains__(self, number: int) -> bool:
+        block, at = divmod(number, BLOCK)
+        return block in self._blocks and bool(self._blocks[block][at // 8] & 1 << at % 8)
+
+    def __iter__(self) -> Iterator[int]:
+        """All of them, ascending."""
+        for block in sorted(self._blocks):
+            for place, byte in enumerate(self._blocks[block]):
+                for bit in range(8) if byte else ():
+                    if byte & 1 << bit:
+                        yield block * BLOCK + place * 8 + bit
+
+
 @dataclass
 class _Space:
     """A dense id space: what was seen, what was declared lost, what heartbeats named."""
 
     named: int  # the first last_id that a heartbeat named; meaningless before `need`
-    seen: set[int] = field(default_factory=set)
+    seen: Ids = field(default_factory=Ids)
     lost: list[Range] = field(default_factory=list)
     lowest: int | None = None
     need: int | None = None
@@ -81,7 +107,7 @@ class _Space:
         if self.need is None:
             return []
         found, at = [], self.base
-        for first, last in sorted([(one, one) for one in self.seen] + self.lost):
+        for first, last in self.ranges():
             if first > self.need:
                 break
             if first > at:
@@ -90,6 +116,10 @@ class _Space:
         if at <= self.need:
             found.append((at, self.need))
         return found
+
+    def ranges(self) -> Iterator[Range]:
+        """What was seen, and what was declared lost, ascending."""
+        return merge(((one, one) for one in self.seen), sorted(self.lost))
 
     def _lost_until(self, trade_id: int) -> int | None:
         return next((last for first, last in self.lost if first <= trade_id <= last), None)
@@ -106,6 +136,7 @@ class Timeline:
         self.patience = settings.folds.hole_patience_s * SECOND
         self.spaces: dict[str, _Space] = {}
         self.stamps: dict[tuple[str, int], int] = {}
+        self.swept = 0
         self.waiting: list[Heartbeat] = []
         self.events: list[Taken | Counted] = []
 
@@ -165,7 +196,7 @@ class Timeline:
     def _skip(self, name: str, hole: Range) -> None:
         """The exchange's own history has no such ids: they are missed by nobody."""
         space, (at, last) = self.spaces.setdefault(name, _Space(0)), hole
-        for first, end in sorted([(one, one) for one in space.seen] + space.lost):
+        for first, end in space.ranges():
             if end >= at and at <= last:
                 if first > at:
                     self.gaps.append((name, at, min(first - 1, last)))
@@ -184,4 +215,7 @@ class Timeline:
     def _count(self, heartbeat: Heartbeat) -> None:
         us, before = to_us(heartbeat.heartbeat), self.clock
         self.clock = us if before is None else max(before, us)
+        if self.clock >= self.swept + REMEMBERED:
+            self.stamps = {key: stamp for key, stamp in self.stamps.items() if self.clock - stamp < REMEMBERED}
+            self.swept = self.clock
         self.events.append(Counted(heartbeat, us, before, self.clock))

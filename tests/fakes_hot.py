@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ctc.aws.quality import view_of
-from ctc.model import EPOCH, Alert, Bar, GapLedger, Snapshot, Spread
+from ctc.model import EPOCH, Alert, Bar, GapLedger, IdSpan, Snapshot, Spread
 from ctc.ports import AlertPage, Place
 from ctc.quality.counts import QualityBatch, QualityMinute, QualityView, minute_of
 from ctc.quality.letters import Sample
+from ctc.quality.settled import amended
+from ctc.wallets import ScoreRun, WalletScore
 
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -80,6 +82,7 @@ class MemoryMetrics:
         self._lock = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._ledgers: dict[str, GapLedger] = {}
+        self._told: dict[str, dict[str, list[IdSpan]]] = {}
         self._bars: dict[tuple[str, datetime, str], Bar] = {}
         self._spreads: dict[tuple[str, datetime], Spread] = {}
 
@@ -97,8 +100,12 @@ class MemoryMetrics:
         if known is None or _present(known) <= _present(ledger):
             self._ledgers[symbol] = ledger
 
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None:
+        self._told.setdefault(symbol, {})[teller] = list(spans)
+
     def ledger(self, symbol: str) -> GapLedger | None:
-        return self._ledgers.get(symbol)
+        told = self._told.get(symbol, {}).values()
+        return amended(self._ledgers.get(symbol), (span for spans in told for span in spans))
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         return self._snapshots.get(symbol)
@@ -150,3 +157,28 @@ def _progress(snapshot: Snapshot) -> tuple[int, datetime]:
 
 def _present(ledger: GapLedger) -> int:
     return sum(space.ids.get("received", 0) + space.ids.get("backfilled", 0) for space in ledger.spaces.values())
+
+
+class MemoryWallets:
+    """`ctc.ports.WalletStore` in dictionaries; forgets a run 30 days after its write."""
+
+    def __init__(self, wall: Callable[[], datetime] = _wall) -> None:
+        self._wall = wall
+        self._shown: tuple[ScoreRun, datetime] | None = None
+        self._scores: dict[str, dict[str, list[WalletScore]]] = {}
+
+    def put(self, run: ScoreRun, scores: Sequence[WalletScore]) -> None:
+        own = self._scores[run.run] = {}
+        for score in scores:
+            own.setdefault(score.wallet, []).append(score)
+        self._shown = (run, self._wall() + timedelta(days=30))
+
+    def run(self) -> ScoreRun | None:
+        return self._shown[0] if self._shown is not None and self._shown[1] > self._wall() else None
+
+    def wallets(self, run: str, after: str = "") -> Iterator[list[WalletScore]]:
+        own = self._scores.get(run, {})
+        return (own[wallet] for wallet in sorted(own) if wallet > after)
+
+    def wallet(self, run: str, address: str) -> list[WalletScore]:
+        return self._scores.get(run, {}).get(address, [])

@@ -18,6 +18,7 @@ from ctc.api.health import Lags, SessionHealth
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
+from ctc.aws.wallets import DynamoWallets
 from ctc.errors import CtcError, SetupError
 from ctc.ports import LakeReader
 from ctc.settings import Settings, load_state, session_state
@@ -45,7 +46,8 @@ def build(
     triggers_s = {"detect": settings.spark.detect_trigger_s, "lake": settings.spark.lake_trigger_s}
     health = SessionHealth(state, metrics, triggers_s=triggers_s, lags=lags, wall_stream=settings.producer.clock == "wall")
     alerts = DynamoAlerts(settings, keep_s=keep_s, helpers=stores)
-    return create_app(alerts, metrics, health, settings, trace=trace, keep_s=keep_s, helpers=answers, quality=DynamoQuality(settings))
+    quality, wallets = DynamoQuality(settings), DynamoWallets(settings)
+    return create_app(alerts, metrics, health, settings, trace=trace, keep_s=keep_s, helpers=answers, quality=quality, wallets=wallets)
 
 
 def build_local(settings: Settings, state: Path) -> FastAPI:

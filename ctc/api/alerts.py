@@ -34,11 +34,14 @@ EXAMINE = 2_000  # alerts that a page may walk past: no filter makes a request r
 BEFORE, AFTER = timedelta(minutes=30), timedelta(minutes=5)
 
 
-def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names, answers: Answers) -> APIRouter:
-    """The routes over these stores."""
-    routes = APIRouter()
+class _Pages:
+    """Pages of the alerts of one store."""
 
-    def page(
+    def __init__(self, alerts: AlertStore, metrics: MetricStore) -> None:
+        self._alerts, self._metrics = alerts, metrics
+
+    def find(
+        self,
         type: str | None,
         symbol: str | None,
         since: datetime | None,
@@ -48,12 +51,23 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
         matching: Callable[[Alert], bool] | None,
     ) -> AlertPage:
         # The stream's clock is the session's "now"; before its first tick every alert is recent.
-        now = EPOCH if since is not None else metrics.stream_clock() or EPOCH
+        now = EPOCH if since is not None else self._metrics.stream_clock() or EPOCH
         below = None if cursor is None else place_of(cursor)
-        return alerts.page(
+        return self._alerts.page(
             now=now, type=type, symbol=symbol, since=since, limit=limit, until=until, below=below, matching=matching, examine=EXAMINE
         )
 
+
+def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names, answers: Answers) -> APIRouter:
+    """The routes over these stores."""
+    routes, pages = APIRouter(), _Pages(alerts, metrics)
+    _add_alerts(routes, pages, names, answers)
+    _add_whales(routes, pages, names, answers)
+    _add_alert(routes, alerts, metrics, trace, answers)
+    return routes
+
+
+def _add_alerts(routes: APIRouter, pages: _Pages, names: Names, answers: Answers) -> None:
     @routes.get("/alerts", **docs.ALERTS)
     async def list_alerts(
         request: Request,
@@ -69,11 +83,13 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
         wanted, venue = names.asked("symbol", symbol), names.asked("exchange", exchange)
 
         def make() -> AlertList:
-            found = page(type, wanted, since, until, limit, cursor, _filter(severity=severity, exchange=venue))
+            found = pages.find(type, wanted, since, until, limit, cursor, _filter(severity=severity, exchange=venue))
             return AlertList(alerts=found.alerts, count=len(found.alerts), has_more=found.has_more, next=to_cursor(found.next))
 
         return await answers.tagged(request, make)
 
+
+def _add_whales(routes: APIRouter, pages: _Pages, names: Names, answers: Answers) -> None:
     @routes.get("/whales", **docs.WHALES)
     async def list_whales(
         request: Request,
@@ -89,12 +105,14 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
         rule = None if kind is None else f"whale.{kind}"
 
         def make() -> WhaleList:
-            found = page("whale", wanted, since, until, limit, cursor, _filter(rule=rule, exchange=venue))
+            found = pages.find("whale", wanted, since, until, limit, cursor, _filter(rule=rule, exchange=venue))
             whales = [_whale(alert) for alert in found.alerts]
             return WhaleList(whales=whales, count=len(whales), has_more=found.has_more, next=to_cursor(found.next))
 
         return await answers.tagged(request, make)
 
+
+def _add_alert(routes: APIRouter, alerts: AlertStore, metrics: MetricStore, trace: Trace, answers: Answers) -> None:
     @routes.get("/alerts/{alert_id}", **docs.ALERT)
     async def read_alert(request: Request, alert_id: AlertId, trades: WithTrades = True) -> Response:
         def make() -> Evidence:
@@ -104,8 +122,6 @@ def router(alerts: AlertStore, metrics: MetricStore, trace: Trace, names: Names,
             return _evidence(alert, metrics, trace(alert) if trades else Trades(absent="they were not asked for"))
 
         return await answers.tagged(request, make)
-
-    return routes
 
 
 def _filter(**wanted: str | None) -> Callable[[Alert], bool] | None:

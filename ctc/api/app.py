@@ -13,11 +13,12 @@ from ctc import __version__
 from ctc.api import alerts as alert_routes
 from ctc.api import docs, evidence, gaps, market, problems, service, web
 from ctc.api import quality as quality_routes
+from ctc.api import wallets as wallet_routes
 from ctc.api.answers import Answers
 from ctc.api.limits import RequestLimit
 from ctc.api.models import Health
 from ctc.api.parameters import Names
-from ctc.ports import AlertStore, MetricStore, QualityStore
+from ctc.ports import AlertStore, MetricStore, QualityStore, WalletStore
 from ctc.settings import Settings
 
 
@@ -32,11 +33,12 @@ def create_app(
     keep_s: float = 0,
     helpers: Executor | None = None,
     quality: QualityStore | None = None,
+    wallets: WalletStore | None = None,
 ) -> FastAPI:
     """The API over these stores; `settings` gives the known symbols, the limits and the origins that may read it.
 
     `trace` finds the trades behind an alert; `build` holds the dashboard's files; an answer may be
-    given again for `keep_s`, and is renewed by `helpers`; without a `quality` store there is no `/quality`.
+    given again for `keep_s`, and is renewed by `helpers`; without a store of `quality` or `wallets` there is no `/quality` or `/wallets`.
     """
     app = FastAPI(title="Coat Tail Capital", version=__version__, redoc_url=None, **docs.ABOUT)
     app.add_middleware(RequestLimit, per_s=settings.api.requests_per_s, burst=settings.api.burst)
@@ -50,6 +52,8 @@ def create_app(
     app.include_router(gaps.router(metrics, names, answers))
     if quality is not None:
         app.include_router(quality_routes.router(quality, answers))
+    if wallets is not None:
+        app.include_router(wallet_routes.router(wallets, answers))
     app.include_router(service.router(metrics, health, settings, answers))
     web.install(app, build)
     docs.publish(app)

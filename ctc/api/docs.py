@@ -9,7 +9,18 @@ from fastapi.openapi.utils import get_openapi
 
 from ctc.api import examples
 from ctc.api.models import DISCLAIMER, ProblemKind
-from ctc.api.problems import INTERNAL, INVALID, MEDIA_TYPE, METHOD, NOT_FOUND, TOO_MANY, UNAVAILABLE, UNKNOWN_ALERT, UNKNOWN_SYMBOL
+from ctc.api.problems import (
+    INTERNAL,
+    INVALID,
+    MEDIA_TYPE,
+    METHOD,
+    NOT_FOUND,
+    TOO_MANY,
+    UNAVAILABLE,
+    UNKNOWN_ALERT,
+    UNKNOWN_SYMBOL,
+    UNKNOWN_WALLET,
+)
 from ctc.api.schemas import schemas
 
 ABOUT: dict[str, Any] = {
@@ -157,6 +168,27 @@ GAPS = _market(
     _answer("The ledger as it stands; nothing in the list before the first trade.", "Gaps", examples.GAPS),
     _no_symbol("/gaps/DOGE-USDT"),
     _invalid("symbol", "/gaps/BTC-USDT"),
+)
+_WALLET = f"/wallets/{examples.ADDRESS}"
+WALLETS = _market(
+    "list_wallets",
+    "Scores of the wallets that a tape names, by address",
+    "/wallets",
+    _answer(
+        "Scores that match, each with its interval; no rank, no advice. Only Hyperliquid names its wallets: "
+        "Binance and Coinbase carry no identities.",
+        "WalletList",
+        examples.WALLETS,
+    ),
+    _invalid("limit", "/wallets", _BAD_LIMIT),
+)
+WALLET = _market(
+    "read_wallet",
+    "One wallet's scores",
+    _WALLET,
+    _answer("Its scores in each role and at each horizon, each with its interval.", "WalletScores", examples.WALLET),
+    {"code": 404, "problem": _problem(UNKNOWN_WALLET, "this address has no score: `/wallets` lists those that have one", _WALLET)},
+    _invalid("address", _WALLET),
 )
 SESSION = _market(
     "read_session",

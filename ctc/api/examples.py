@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ctc.api.models import DISCLAIMER
+from ctc.wallets.scored import CAVEAT
 
 ALERT: dict[str, Any] = {
     "alert_id": "0f4d7a52-6f0e-5c5e-9d0b-2f6b0a4b8f11",
@@ -264,3 +265,53 @@ GAPS: dict[str, Any] = {
         }
     ],
 }
+
+ADDRESS = "0x31ca8395cf837de08b24da3f660e77761dfb974b"
+SCORED: dict[str, Any] = {
+    "run": "5f1d0a9b7c3e",
+    "tape": {
+        "snapshot": 4837283746152837465,
+        "trades": 1832044,
+        "coins": ["BTC", "ETH"],
+        "since": "2026-01-01T00:00:00.114Z",
+        "until": "2026-01-14T23:59:59.801Z",
+    },
+    "taker_fee_bp": 4.5,
+    "maker_fee_bp": 1.5,
+    "min_episodes": 30,
+    "min_days": 5,
+    "false_discovery_rate": 0.1,
+    "reports": [
+        {
+            "role": "taker",
+            "horizon_s": 300,
+            "verdict": "wallets differ",
+            "scored": 412,
+            "flagged": 9,
+            "too_few": 20318,
+            "unpriced": 877,
+            "between_bp": 3.91,
+            "between_p": 0.0004,
+            "mean_bp": -4.02,
+        }
+    ],
+}
+WALLET_SCORE: dict[str, Any] = {
+    "wallet": ADDRESS,
+    "role": "taker",
+    "horizon_s": 300,
+    "verdict": "wallets differ",
+    "episodes": 212,
+    "days": 14,
+    "mean_bp": 7.31,
+    "error_bp": 1.62,
+    "p_value": 0.0003,
+    "alpha_bp": 5.66,
+    "low_bp": 3.18,
+    "high_bp": 8.14,
+    "p_positive": 0.9999,
+    "flagged": True,
+}
+_SAID = {"caveat": CAVEAT, "disclaimer": DISCLAIMER}
+WALLETS: dict[str, Any] = {"scored": SCORED, "scores": [WALLET_SCORE], "count": 1, "has_more": True, "next": ADDRESS, **_SAID}
+WALLET: dict[str, Any] = {"scored": SCORED, "wallet": ADDRESS, "scores": [WALLET_SCORE], **_SAID}

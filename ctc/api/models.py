@@ -14,6 +14,7 @@ import msgspec
 
 from ctc.model import Alert, Bar, Snapshot, Spread, Whale
 from ctc.quality.letters import Sample
+from ctc.wallets.scored import CAVEAT, ScoreRun, WalletScore
 
 DISCLAIMER = "For educational and analytical purposes only. Not financial advice."
 Pipeline = Literal["starting", "running", "stalled", "dead", "ended", "unknown"]
@@ -257,6 +258,32 @@ class Gaps(msgspec.Struct, frozen=True, kw_only=True):
     spaces: list[GapSpace]
 
 
+class WalletList(msgspec.Struct, frozen=True, kw_only=True):
+    """Scores of wallets by address, which is no rank; each with its interval. A wallet's scores are all on one page.
+
+    `scored` says of what tape they are and whether wallets differ at all; it is null, and the list empty, where nobody was scored within
+    30 days. `has_more` tells whether to go on, with `next` as the `cursor`, until it is null.
+    """
+
+    scored: ScoreRun | None
+    scores: list[WalletScore]
+    count: int
+    has_more: bool
+    next: str | None
+    caveat: str = CAVEAT
+    disclaimer: str = DISCLAIMER
+
+
+class WalletScores(msgspec.Struct, frozen=True, kw_only=True):
+    """One wallet's scores, in each role and at each horizon in which it has enough episodes and days."""
+
+    scored: ScoreRun
+    wallet: str
+    scores: list[WalletScore]
+    caveat: str = CAVEAT
+    disclaimer: str = DISCLAIMER
+
+
 class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One process of the session: what it last said of itself, and how long ago."""
 
@@ -357,6 +384,8 @@ ANSWERS = (
     Metrics,
     Quality,
     Gaps,
+    WalletList,
+    WalletScores,
     SessionInfo,
     Health,
     Index,

@@ -16,6 +16,7 @@ from ctc.ports import Place
 from ctc.settings import Settings
 
 MAX_LIMIT = 200
+ADDRESS = "0[xX][0-9a-fA-F]{40}"
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
@@ -84,6 +85,22 @@ AlertId = Annotated[
         pattern=f"^{UUID}$",
         examples=["0f4d7a52-6f0e-5c5e-9d0b-2f6b0a4b8f11"],
     ),
+]
+
+Role = Annotated[Literal["taker", "maker"] | None, Query(description="Only scores of this role.")]
+Horizon = Annotated[int | None, Query(ge=1, le=86_400, description="Only scores at this many seconds after the trade.", examples=[300])]
+Flagged = Annotated[bool | None, Query(description="Only scores that are flagged, or only those that are not.")]
+AfterWallet = Annotated[
+    str | None,
+    Query(
+        description="Go on behind an earlier answer: its `next`. The other parameters stay the same.",
+        pattern=f"^{ADDRESS}$",
+        examples=["0x31ca8395cf837de08b24da3f660e77761dfb974b"],
+    ),
+]
+Address = Annotated[
+    str,
+    Path(description="A wallet's public address.", pattern=f"^{ADDRESS}$", examples=["0x31ca8395cf837de08b24da3f660e77761dfb974b"]),
 ]
 
 

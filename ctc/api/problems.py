@@ -28,12 +28,15 @@ def _kind(slug: str, title: str, status: int, remedy: str) -> ProblemKind:
 INVALID = _kind("invalid-parameter", "A parameter can't be used", 422, "Correct the parameters that `errors` lists and ask again.")
 UNKNOWN_SYMBOL = _kind("unknown-symbol", "Unknown symbol", 404, "Ask for one of the session's symbols; `detail` lists them.")
 UNKNOWN_ALERT = _kind("unknown-alert", "Unknown alert", 404, "Ask `/alerts` for those that are there; they are kept for a day.")
+UNKNOWN_WALLET = _kind(
+    "unknown-wallet", "No score of this wallet", 404, "Ask `/wallets` for those with a score; few episodes or days give none."
+)
 TOO_MANY = _kind("too-many-requests", "Too many requests", 429, "Ask again after `Retry-After` seconds, and less often.")
 NOT_FOUND = _kind("not-found", "Nothing here", 404, "Start at `/`, or read `/openapi.json`.")
 METHOD = _kind("method-not-allowed", "Method not allowed", 405, "This API only answers GET.")
 UNAVAILABLE = _kind("store-unavailable", "The store does not answer", 503, "Ask again after `Retry-After` seconds; see `/health`.")
 INTERNAL = _kind("internal", "Something broke here", 500, "Nothing is wrong with the request; the service's log has the reason.")
-_ALL = (INVALID, UNKNOWN_SYMBOL, UNKNOWN_ALERT, NOT_FOUND, METHOD, TOO_MANY, UNAVAILABLE, INTERNAL)
+_ALL = (INVALID, UNKNOWN_SYMBOL, UNKNOWN_ALERT, UNKNOWN_WALLET, NOT_FOUND, METHOD, TOO_MANY, UNAVAILABLE, INTERNAL)
 KINDS = {kind.type.removeprefix("/problems/"): kind for kind in _ALL}
 
 

@@ -9,8 +9,12 @@ import msgspec
 from ctc.api.models import ANSWERS, EvidenceTrade, GapSpace, GapSpan, QualityPoint, SymbolInfo, WhaleTrade
 from ctc.model import Alert, Bar, Spread, Whale
 from ctc.quality.letters import Sample
+from ctc.wallets.scored import ScoreRun, Tape, WalletReport, WalletScore
 
-INNER = (Alert, Bar, Spread, Whale, EvidenceTrade, SymbolInfo, WhaleTrade, QualityPoint, Sample, GapSpace, GapSpan)
+INNER = (
+    Alert, Bar, Spread, Whale, EvidenceTrade, SymbolInfo, WhaleTrade, QualityPoint, Sample, GapSpace, GapSpan, ScoreRun, Tape, WalletReport,
+    WalletScore,
+)  # fmt: skip
 
 
 def schemas() -> dict[str, Any]:

@@ -26,6 +26,8 @@ LINKS = {
     "spreads": "/spreads/{symbol}",
     "quality": "/quality",
     "gaps": "/gaps/{symbol}",
+    "wallets": "/wallets",
+    "wallet": "/wallets/{address}",
     "health": "/health",
     "openapi": "/openapi.json",
     "docs": "/docs",

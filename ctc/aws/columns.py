@@ -28,11 +28,11 @@ def iceberg_schema(table: Table) -> Schema:
 
 
 def partition_spec(table: Table) -> PartitionSpec:
-    """By the day of the table's time, then by symbol, named as Spark names them."""
+    """By the day of the table's time, then by its part (mostly the symbol), named as Spark names them."""
     ids = {column.name: field_id for field_id, column in enumerate(table.columns, start=1)}
     return PartitionSpec(
         PartitionField(ids[table.time], 1000, DayTransform(), f"{table.time}_day"),
-        PartitionField(ids["symbol"], 1001, IdentityTransform(), "symbol"),
+        PartitionField(ids[table.part], 1001, IdentityTransform(), table.part),
     )
 
 

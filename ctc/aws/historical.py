@@ -37,8 +37,6 @@ class HistoryShelf:
     def __init__(self, settings: Settings) -> None:
         self._settings, self._bucket = settings, settings.lake.raw_bucket
         self._store: Any = client("s3", settings)
-        self._late_us = settings.quality.late_after_s * 1_000_000
-        self._tolerance = settings.quality.consistency_pct / 100
         self.days: set[tuple[str, str]] = set()  # symbol and date of what was put
 
     def progress(self, market: Market) -> Progress:
@@ -57,14 +55,10 @@ class HistoryShelf:
 
     def put(self, market: Market, first: int, trades: Sequence[Trade]) -> None:
         """One file a day; the same piece has the same names."""
-        by_day = sorted(trades, key=lambda trade: trade.timestamp.date())
-        for day, some in groupby(by_day, key=lambda trade: trade.timestamp.date()):
-            rows = [Placed(trade, None, None, None) for trade in some]
-            columns = trade_columns(rows, self._late_us, self._tolerance)
-            key = f"{PREFIX}symbol={market.symbol}/date={day.isoformat()}/{market.name}-{first:020}.parquet"
+        for day, key, body in piece_files(market, first, trades, self._settings):
             with translating(f"writing s3://{self._bucket}/{key}", self._settings):
-                self._store.put_object(Bucket=self._bucket, Key=key, Body=to_parquet(columns))
-            self.days.add((market.symbol, day.isoformat()))
+                self._store.put_object(Bucket=self._bucket, Key=key, Body=body)
+            self.days.add((market.symbol, day))
 
     def note(self, market: Market, progress: Progress) -> None:
         """What is there now."""
@@ -84,11 +78,20 @@ class HistoryShelf:
         return f"{PROGRESS}{market.name}.json"
 
 
-def to_parquet(columns: pa.RecordBatch) -> pa.Buffer:
+def piece_files(market: Market, first: int, trades: Sequence[Trade], settings: Settings) -> Iterator[tuple[str, str, bytes]]:
+    """A piece as Parquet: day, key and bytes of its file of each day."""
+    late_us, tolerance = settings.quality.late_after_s * 1_000_000, settings.quality.consistency_pct / 100
+    by_day = sorted(trades, key=lambda trade: trade.timestamp.date())
+    for day, some in groupby(by_day, key=lambda trade: trade.timestamp.date().isoformat()):
+        columns = trade_columns([Placed(trade, None, None, None) for trade in some], late_us, tolerance)
+        yield day, f"{PREFIX}symbol={market.symbol}/date={day}/{market.name}-{first:020}.parquet", to_parquet(columns)
+
+
+def to_parquet(columns: pa.RecordBatch) -> bytes:
     """A file's bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_batches([columns]), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def files(settings: Settings, symbols: Sequence[str], first: date | None, last: date | None) -> Iterator[str]:

@@ -11,7 +11,8 @@ the interpreter, and this takes 3.7 (of which projecting onto the document saves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import client, translating
-from ctc.errors import StoreError
+from ctc.errors import StoreError, Throttled
 from ctc.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 BUCKET = len("2026-01-15T12:3")
 HOUR = len("2026-01-15T12")
+BATCH = 25  # items of one BatchWriteItem
+ATTEMPTS = 8
 INDEXES = {"by_time": "time_bucket", "by_symbol": "symbol_bucket", "by_type": "type_bucket"}
 TTL = "expires_at"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -150,6 +153,18 @@ def decoded(answer: Any, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
 def _undecoded(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
     if response_dict["status_code"] == 200:
         customized_response_dict["Body"], response_dict["body"] = response_dict["body"], b"{}"
+
+
+def put_batch(dynamo: DynamoDBClient, table: str, items: Sequence[dict[str, Any]]) -> None:
+    """Write at most BATCH items of different keys; what DynamoDB leaves over is sent again. Raises Throttled when it takes no more."""
+    left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+    for attempt in range(ATTEMPTS):
+        answer = dynamo.batch_write_item(RequestItems={table: left})
+        left = answer.get("UnprocessedItems", {}).get(table, [])
+        if not left:
+            return
+        threading.Event().wait(min(2.0, 0.05 * 2**attempt))
+    raise Throttled(f"writing to DynamoDB's {table}: {len(left)} of {len(items)} items were refused {ATTEMPTS} times", 2.0)
 
 
 def create_tables(settings: Settings) -> None:

@@ -73,7 +73,7 @@ async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], s
 
 
 def _canonical(settings: Settings, name: str) -> dict[str, str]:
-    return {native: symbol for symbol, native in settings.exchanges[name].symbols.items()}
+    return settings.exchanges[name].names
 
 
 async def _one(

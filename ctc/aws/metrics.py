@@ -1,13 +1,12 @@
 """The hot store of metrics: a symbol's latest values, which only go forward, and its recent bars and spreads.
 
-Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewise: its ledger), `SYMBOL#bars#HOUR` and
-`SYMBOL#spreads#HOUR`.
+Partitions: `_session` (one item a symbol: its newest snapshot), `_gaps` (likewise: the stream's ledger), `SYMBOL#told` (what the job
+`history` told beside it), `SYMBOL#bars#HOUR` and `SYMBOL#spreads#HOUR`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -16,18 +15,17 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.clients import translating
-from ctc.aws.hot import ENCODER, TTL, Wall, document, expiry, hour, hours, query, reader, stamp, wall_clock, writer
+from ctc.aws.hot import BATCH, ENCODER, TTL, Wall, document, expiry, hour, hours, put_batch, query, reader, stamp, wall_clock, writer
 from ctc.aws.kept import Kept
-from ctc.errors import Throttled
-from ctc.model import Bar, GapLedger, Snapshot, Spread, to_us
+from ctc.model import Bar, GapLedger, IdSpan, Snapshot, Spread, to_us
 from ctc.quality.ledger import PRESENT
+from ctc.quality.settled import amended
 from ctc.settings import Settings
 
 SESSION = "_session"
 GAPS = "_gaps"
 LONGEST = timedelta(days=7)
-BATCH = 25
-ATTEMPTS = 8
+TOLD_SPANS = 1_000  # an item, which may hold 400 KB
 POOL = 8
 SETTLED_S = 30.0
 KEPT_HOURS = 256
@@ -36,6 +34,7 @@ _SNAPSHOT = msgspec.json.Decoder(Snapshot)
 _BAR = msgspec.json.Decoder(Bar)
 _SPREAD = msgspec.json.Decoder(Spread)
 _LEDGER = msgspec.json.Decoder(GapLedger)
+_TOLD = msgspec.json.Decoder(list[IdSpan])
 
 
 class DynamoMetrics:
@@ -49,7 +48,6 @@ class DynamoMetrics:
         self._table = settings.tables.metrics
         self._dynamo, self._reader = writer(settings), reader(settings)
         self._wall = wall
-        self._pause = threading.Event()
 
     def put(self, snapshots: Iterable[Snapshot], bars: Iterable[Bar], spreads: Iterable[Spread]) -> None:
         """Store bars and spreads under their windows, and each snapshot unless a newer one is there.
@@ -63,7 +61,7 @@ class DynamoMetrics:
             unique = list({(row["symbol"]["S"], row["item"]["S"]): row for row in rows}.values())
             batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
             with ThreadPoolExecutor(POOL) as pool:
-                for _ in pool.map(self._write, batches):
+                for _ in pool.map(lambda batch: put_batch(self._dynamo, self._table, batch), batches):
                     pass
                 # Last, so that a snapshot never speaks of windows that can't be read yet.
                 for _ in pool.map(self._advance, snapshots):
@@ -101,12 +99,30 @@ class DynamoMetrics:
         with translating("writing the gap ledger to DynamoDB", self._settings):
             self._put_newest(GAPS, symbol, ENCODER.encode(ledger).decode(), seen, 0)
 
+    def tell_ledger(self, symbol: str, teller: str, spans: Sequence[IdSpan]) -> None:
+        """Put spans that the stream does not see beside its ledger; a teller that comes again replaces what it told before.
+
+        The stream writes its whole view with every batch, so they have items of their own.
+        """
+        items = [
+            {
+                "symbol": {"S": _told(symbol)},
+                "item": {"S": f"{teller}#{start:08}"},
+                "doc": {"S": ENCODER.encode(spans[start : start + TOLD_SPANS]).decode()},
+            }
+            for start in range(0, len(spans), TOLD_SPANS)
+        ]
+        with translating("writing the gap ledger to DynamoDB", self._settings):
+            for start in range(0, len(items), BATCH):
+                put_batch(self._dynamo, self._table, items[start : start + BATCH])
+
     def ledger(self, symbol: str) -> GapLedger | None:
-        """The symbol's gap ledger, or None before its first trade."""
+        """The symbol's gap ledger, with what was told beside the stream's; None before its first trade."""
         key = {"symbol": {"S": GAPS}, "item": {"S": symbol}}
         with translating("reading the gap ledger from DynamoDB", self._settings):
             doc = document(self._reader, self._table, key)
-        return _LEDGER.decode(doc) if doc is not None else None
+            told = [span for _, spans in self._partition(_told(symbol)) for span in _TOLD.decode(spans)]
+        return amended(_LEDGER.decode(doc) if doc is not None else None, told)
 
     def _rows(self, symbol: str, what: str, since: datetime, until: datetime | None, decode: Callable[[str], Row]) -> list[Row]:
         newest = self.snapshot(symbol)
@@ -137,16 +153,6 @@ class DynamoMetrics:
         items = query(self._reader, TableName=self._table, KeyConditionExpression="symbol = :name", ExpressionAttributeValues=values)
         return ((item.until, item.text) for item in items)
 
-    def _write(self, items: list[dict[str, Any]]) -> None:
-        left: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-        for attempt in range(ATTEMPTS):
-            answer = self._dynamo.batch_write_item(RequestItems={self._table: left})
-            left = answer.get("UnprocessedItems", {}).get(self._table, [])
-            if not left:
-                return
-            self._pause.wait(min(2.0, 0.05 * 2**attempt))
-        raise Throttled(f"writing metrics to DynamoDB: {len(left)} of {len(items)} items were refused {ATTEMPTS} times", 2.0)
-
     def _advance(self, snapshot: Snapshot) -> None:
         # Along a log neither number falls, so a replayed batch can't take the values back.
         seen, clock = snapshot.trades + snapshot.duplicates, to_us(snapshot.clock) if snapshot.clock else 0
@@ -169,6 +175,10 @@ class DynamoMetrics:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+
+
+def _told(symbol: str) -> str:
+    return f"{symbol}#told"
 
 
 def _bar_item(bar: Bar, expires_at: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache, cached_property
 from typing import Any
 
 import msgspec
@@ -103,33 +104,33 @@ def _at(table: exp.Table, find: Callable[[str, datetime], int]) -> At:
 
 
 class NamedReader(LakeReader):
-    """Named queries by DuckDB."""
+    """Named queries by DuckDB. The tables' commits are read for those alone that ask for a state or the list of them."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._history = LakeHistory(settings)
+    @cached_property
+    def _history(self) -> LakeHistory:
+        return LakeHistory(self._settings)
 
     def ask(self, name: str, values: Values) -> pa.Table:
         """The answer. Raises ConfigError, and LakeError when the lake can't be read."""
         asked = text(name, self._settings, values)
-        self._refresh(asked)
-        commits = self._history.commits()
+        commits = cache(lambda: self._history.commits())
 
         def find(table: str, moment: datetime) -> int:
-            return snapshot_at(commits, table, moment)
+            return snapshot_at(commits(), table, moment)
 
         return self.query(turned(asked, "duckdb", lambda at: self._view(at, commits), find))
 
-    def _view(self, at: At, commits: dict[str, list[Commit]]) -> str:
+    def _view(self, at: At, commits: Callable[[], dict[str, list[Commit]]]) -> str:
         if at.metadata:
-            self._connection.register("listed", snapshots(commits.get(at.table, [])))
+            self._connection.register("listed", snapshots(commits().get(at.table, [])))
             # A table, since what is registered is seen by this cursor alone.
             self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')  # noqa: S608
             return f'"{at.table}{SNAPSHOTS}"'
         if at.snapshot is None:
             return f'"{at.table}"'
-        if at.snapshot not in {commit.snapshot_id for commit in commits.get(at.table, [])}:
+        if at.snapshot not in {commit.snapshot_id for commit in commits().get(at.table, [])}:
             raise ConfigError(f"{at.table} has no snapshot {at.snapshot}: `ctc query --named snapshots` lists those of raw_trades")
+        self._refresh(at.table)
         scan = self._select(at.table, self._find()[at.table]).removesuffix(")") + f", snapshot_from_id = {at.snapshot})"
         self._connection.execute(f'create or replace view "{at.table}@{at.snapshot}" as {scan}')
         return f'"{at.table}@{at.snapshot}"'

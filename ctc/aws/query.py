@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from ctc.aws.located import table_finder
 from ctc.errors import ConfigError, LakeError, SetupError
 from ctc.settings import Settings
 
+SMALL = "512MB"
 EXTENSIONS = ("httpfs", "avro", "iceberg")  # each needs the ones before it
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is fetched at run time: the extensions are wheels
@@ -40,13 +42,17 @@ _USERS_FAULT = (
 class LakeReader:
     """Every table of the session's database by name (`raw_trades`, ...), as of now at each query; read only.
 
-    Safe to share between threads. A table without a snapshot reads as empty.
+    Safe to share between threads. A table without a snapshot reads as empty. With `scratch`, a question takes at most `SMALL` of
+    memory, and what is beyond lies in that folder meanwhile.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, scratch: Path | None = None) -> None:
         self._settings = settings
         self._find = table_finder(settings)
         self._connection = _connect(settings)
+        if scratch is not None:
+            place = str(scratch).replace("'", "''")
+            self._connection.execute(f"set memory_limit = '{SMALL}'; set temp_directory = '{place}'")
         self._views: dict[str, str] = {}
         self._secret = ""
         self._lock = threading.Lock()
@@ -64,6 +70,13 @@ class LakeReader:
         names = self._refresh(sql)
         with self._connection.cursor() as cursor, self._translating(names):
             return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """The rows of `query`, so many at a time, as the caller goes on: for answers that need not fit into memory."""
+        check_read_only(sql)
+        names = self._refresh(sql)
+        with self._connection.cursor() as cursor, self._translating(names):
+            yield from cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_reader(rows)
 
     def close(self) -> None:
         """Let go of the connection; the reader is of no use afterwards."""
@@ -150,7 +163,7 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             raise SetupError(
                 f"DuckDB {duckdb.__version__} can't load its {name} extension; run `make setup`: {_first_line(error)}"
             ) from error
-    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set global TimeZone = 'UTC'")  # else each cursor takes the machine's
     return connection
 
 

@@ -14,7 +14,8 @@ from ctc.errors import LakeError
 from ctc.model import Alert, Bar, Spread
 from ctc.quality.counts import Tally
 from ctc.quality.rules import RULES
-from ctc.schema import ANOMALIES, QUALITY, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.schema import ANOMALIES, QUALITY, SPREADS, VOLUME_AGGREGATES, WALLET_SCORES, Table
+from ctc.wallets.scored import ScoreRun, WalletScore
 
 
 def rows_of_alerts(alerts: Iterable[Alert]) -> pa.Table:
@@ -35,6 +36,19 @@ def rows_of_spreads(spreads: Iterable[Spread]) -> pa.Table:
 def rows_of_quality(tallies: Iterable[Tally]) -> pa.Table:
     """`quality`: a row a symbol, minute and measure that counted anything."""
     return _table(QUALITY, (row for tally in tallies for row in _measures(tally)))
+
+
+def rows_of_scores(run: ScoreRun, scores: Iterable[WalletScore]) -> pa.Table:
+    """`wallet_scores`, one row a score."""
+    tape = run.tape
+    same = {
+        "run": run.run,
+        "coins": ",".join(tape.coins),
+        "tape_since": tape.since,
+        "tape_until": tape.until,
+        "snapshot": tape.snapshot,
+    }
+    return _table(WALLET_SCORES, ({**msgspec.structs.asdict(score), **same} for score in scores))
 
 
 def _measures(tally: Tally) -> Iterator[dict[str, Any]]:

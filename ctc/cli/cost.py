@@ -73,7 +73,8 @@ def _unpacked(scenario: Any) -> Any:
 
 
 def _draw(scenario: Any, used: Any, prices: Any, path: Path) -> None:
-    from ctc.cost.plot import check_form, draw  # altair takes a second that a table does without
+    from ctc.cost.plot import draw  # altair takes a second that a table does without
+    from ctc.picture import check_form
 
     check_form(path)
     if not path.resolve().parent.is_dir():

@@ -120,7 +120,7 @@ async def _fetch(settings: Settings, markets: list[Market], day: date, folder: A
 
     for name, some in groupby(markets, lambda market: market.exchange):
         own = settings.exchanges[name]
-        reader = reader_of(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+        reader = reader_of(name, own.names, own.market)
         fetcher = DayFetcher(HISTORIES[name](reader), own)
         try:
             for market in some:

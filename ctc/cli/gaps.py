@@ -9,7 +9,7 @@ import typer
 from ctc.cli.options import Format, State, Symbol, known_symbol
 from ctc.cli.output import write
 from ctc.model import IdSpan, space_names
-from ctc.quality.ledger import settle
+from ctc.quality.settled import settle
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE, Settings, load_state
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from ctc.cli.options import Format, State, complete_profile, known_symbol
@@ -20,7 +21,7 @@ RULES = ("volume", "whales", "spread", "folds")
 
 jobs = typer.Typer(
     no_args_is_help=True,
-    help="Batch jobs over the lake: reprocess, maintain, evolve, history and the daily checks.\n\n"
+    help="Batch jobs over the lake: reprocess, maintain, evolve, history, wallets and the daily checks.\n\n"
     "[bold]ctc jobs ls[/bold] lists them, [bold]ctc jobs run NAME --help[/bold] explains one. "
     "A job that is interrupted leaves the lake as it was before, or as it is after; run it again.",
 )
@@ -140,21 +141,20 @@ def reprocess(
     if swapped is not None:
         _show_swap(swapped, format)
     elif differences:
-        found = done.comparison.differences
-        columns = found[0].__struct_fields__ if found else ("verdict", "reason", "alert_id")
-        write(
-            columns,
-            [tuple(", ".join(v) if isinstance(v := getattr(each, name), tuple) else v for name in columns) for each in found],
-            format,
-            count=len(found),
-        )
+        _show_differences(done.comparison.differences, format)
     else:
         rows = done.comparison.summary()
         write(("verdict", "reason", "rule", "alerts"), rows, format, count=len(rows))
 
 
-def _show_swap(swapped: object, format: Format) -> None:
-    columns = swapped.__struct_fields__  # type: ignore[attr-defined]
+def _show_differences(found: Sequence[msgspec.Struct], format: Format) -> None:
+    columns = found[0].__struct_fields__ if found else ("verdict", "reason", "alert_id")
+    rows = [tuple(", ".join(v) if isinstance(v := getattr(each, name), tuple) else v for name in columns) for each in found]
+    write(columns, rows, format, count=len(rows))
+
+
+def _show_swap(swapped: msgspec.Struct, format: Format) -> None:
+    columns = swapped.__struct_fields__
     write(columns, [tuple(getattr(swapped, name) for name in columns)], format, count=1)
 
 
@@ -243,10 +243,7 @@ def history(
     ctc jobs run history --since 2026-11-23 --until 2026-11-24
     ctc jobs run history --since 2026-11-23 --exchanges binance --no-merge
     """
-    if (since is None) == (from_id is None):
-        raise ConfigError("say what to load: --since (and --until), or --from-id (and --to-id) of one exchange and symbol")
-    if (from_id is not None and to_id is not None and to_id < from_id) or (since and until and until <= since):
-        raise ConfigError("the range ends before it begins: give the earlier end first")
+    _refuse_no_range(since, until, from_id, to_id)
     from ctc.aws.load import Wanted, load_history
     from ctc.daily.stores import stores
     from ctc.spark.job import engine
@@ -266,22 +263,48 @@ def history(
             with engine("history", settings, state) as spark:
                 merged = {each.symbol: each.merged for each in merge_files(spark, settings, chosen, *days, say)}
     columns = ("exchange", "symbol", "first_id", "last_id", "loaded", "there_before", "holes", "refused", "requests", "merged_of_symbol")
-    rows = [
-        (
-            e.market.exchange,
-            e.market.symbol,
-            e.first,
-            e.last,
-            e.trades,
-            e.known,
-            e.holes,
-            e.refused,
-            e.requests,
-            merged.get(e.market.symbol),
-        )
-        for e in loaded
-    ]
+    counts = ("first", "last", "trades", "known", "holes", "refused", "requests")
+    rows = [(e.market.exchange, e.market.symbol, *(getattr(e, name) for name in counts), merged.get(e.market.symbol)) for e in loaded]
     write(columns, rows, format, count=len(rows))
+
+
+def _refuse_no_range(since: datetime | None, until: datetime | None, from_id: int | None, to_id: int | None) -> None:
+    if (since is None) == (from_id is None):
+        raise ConfigError("say what to load: --since (and --until), or --from-id (and --to-id) of one exchange and symbol")
+    if (from_id is not None and to_id is not None and to_id < from_id) or (since and until and until <= since):
+        raise ConfigError("the range ends before it begins: give the earlier end first")
+
+
+@run.command("wallets")
+def wallets(
+    since: Since = None,
+    until: Until = None,
+    snapshot: Annotated[int | None, typer.Option(metavar="ID", help="wallet_trades as of this snapshot.")] = None,
+    format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: ProfileInstead = None,
+) -> None:
+    """Scores of the wallets that a tape names into wallet_scores, with intervals and a stated false discovery rate.
+
+    Not financial advice. Only Hyperliquid names its wallets; Binance and Coinbase carry no identities. `ctc wallets` shows the scores.
+
+    \b
+    ctc jobs run wallets
+    ctc jobs run wallets --since 2026-11-01 --until 2026-11-15 --format json
+    """
+    from ctc.aws.wallets import DynamoWallets
+    from ctc.daily.stores import stores
+    from ctc.spark.job import engine
+    from ctc.spark.wallets import Asked, score
+    from ctc.wallets import AlphaRules, WalletReport
+
+    asked = Asked(since=since, until=until, snapshot=snapshot)
+    with stores(state, profile) as settings, steps("wallets") as say:
+        say("starting Spark")
+        with engine("wallets", settings, state) as spark:
+            done = score(spark, settings, DynamoWallets(settings), asked, AlphaRules(), say)
+    columns = WalletReport.__struct_fields__
+    write(columns, [tuple(getattr(each, name) for name in columns) for each in done.reports], format, count=len(done.reports))
 
 
 @run.command("daily")

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from ctc import status
 from ctc.cli.alerts import newest
@@ -90,24 +91,28 @@ def urls(settings: Settings) -> list[tuple[str, str]]:
 
 
 def with_ports(settings: Settings, free_ports: bool, *, exchanges: bool) -> Settings:
-    """The settings, with free ports of this machine in place of the profile's where asked."""
+    """The settings, with free ports of this machine in place of the profile's where asked.
+
+    Only of what the session starts itself: an endpoint without an emulator is somebody else's, and stays.
+    """
     if not free_ports:
         return settings
     import msgspec
 
-    port = free_port()
-    changed = {
-        "aws": msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}"),
+    changed: dict[str, Any] = {
         "api": msgspec.structs.replace(settings.api, port=free_port()),
         "inspector": msgspec.structs.replace(settings.inspector, port=free_port()),
     }
+    if settings.aws.emulator:
+        port = free_port()
+        changed["aws"] = msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}")
     if exchanges:
         venues = {}
         for name, venue in settings.exchanges.items():
             port = free_port()
             http = f"http://127.0.0.1:{port}"
             venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=http, archive=http if venue.archive else "")
-        changed["exchanges"] = venues  # type: ignore[assignment]
+        changed["exchanges"] = venues
     return msgspec.structs.replace(settings, **changed)
 
 

@@ -30,6 +30,7 @@ from ctc.cli.record import record
 from ctc.cli.start import start
 from ctc.cli.stop import stop
 from ctc.cli.tail import tail
+from ctc.cli.wallets import wallets
 from ctc.errors import ConfigError, CtcError
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE
@@ -50,7 +51,7 @@ def command_line() -> typer.Typer:
     )
     for point in sorted(entry_points(group="ctc.commands"), key=lambda point: point.name):
         app.command(name=point.name)(point.load())
-    for command in (live, alerts, tail, query, gaps, status, record, fetch, normalize, cost, deploy, start, stop, ready):
+    for command in (live, alerts, tail, query, gaps, wallets, status, record, fetch, normalize, cost, deploy, start, stop, ready):
         app.command()(command)
     app.add_typer(dlq, name="dlq")
     app.add_typer(jobs, name="jobs")

@@ -69,7 +69,7 @@ def normalize(
 def canonical_names(profile: str) -> dict[str, dict[str, str]]:
     """For each exchange of a profile, native names to canonical ones."""
     exchanges = load_profile(profile).exchanges
-    return {name: {native: canonical for canonical, native in values.symbols.items()} for name, values in exchanges.items()}
+    return {name: own.names for name, own in exchanges.items()}
 
 
 def _write(normalizer: Normalizer, found: Survey, progress: Progress) -> bool:

@@ -125,9 +125,14 @@ def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Consol
     widths = _fitting(wanted, numbers, screen.size.width) if bounded else wanted
     table = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, width, number in zip(names, widths, numbers, strict=False):
-        folded = name == wrap
+        folded, last = name == wrap, len(table.columns) == len(widths) - 1
         table.add_column(
-            name, no_wrap=not folded, overflow="fold" if folded else "ellipsis", justify="right" if number else "left", min_width=width
+            name,
+            no_wrap=not folded,
+            overflow="fold" if folded else "ellipsis",
+            justify="right" if number else "left",
+            min_width=width,
+            max_width=None if last else width,  # else a text pushes the columns on its right off the screen
         )
     for row in cells:
         table.add_row(*(Text(text) for text in row[: len(widths)]))

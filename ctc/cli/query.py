@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -51,4 +51,12 @@ def show(rows: pa.Table, format: Format, out: TextIO | None = None) -> None:
 
 def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
     for batch in rows.to_batches(max_chunksize=4096):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*map(_values, batch.columns), strict=True)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The column in Python. For times with a zone Arrow imports pandas, a quarter of the command's CPU; the reader's are all of UTC."""
+    if not pa.types.is_timestamp(column.type) or column.type.tz != "UTC":
+        return list(column.to_pylist())
+    moments: list[datetime | None] = column.view(pa.timestamp(column.type.unit)).to_pylist()
+    return [moment and moment.replace(tzinfo=UTC) for moment in moments]

@@ -1,4 +1,4 @@
-"""An hour's dollars by rate, packed and not, beside the PRD's bounds, as SVG or PNG; drawn here, without a browser or a network."""
+"""An hour's dollars by rate, packed and not, beside the PRD's bounds, as SVG or PNG."""
 
 from __future__ import annotations
 
@@ -7,25 +7,17 @@ from typing import Any
 
 import altair as alt
 import msgspec
-import vl_convert
 
 from ctc.cost.measured import Usage
 from ctc.cost.model import PRD_ACTIVE, PRD_DEMO, Line, estimate
 from ctc.cost.prices import Prices
 from ctc.cost.scenario import Scenario
-from ctc.errors import ConfigError
+from ctc.picture import chart_of, save
 
-FORMS = (".svg", ".png")
 RATES = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 SHAPES = {True: "packed records", False: "one trade a record"}
 BASES = alt.Scale(domain=["measured", "infra", "assumed"], range=["#1f6f8b", "#8a9a5b", "#c9c9c9"])
 BOUNDS = {"PRD 12.1: $0.82": PRD_ACTIVE, "NF1: $5": PRD_DEMO}
-
-
-def check_form(path: Path) -> None:
-    """Raise ConfigError for a picture that could not be written."""
-    if path.suffix not in FORMS:
-        raise ConfigError(f"--plot {path}: the picture is an {' or a '.join(FORMS)} file; name one")
 
 
 def draw(scenario: Scenario, used: Usage, prices: Prices, path: Path) -> None:
@@ -34,11 +26,7 @@ def draw(scenario: Scenario, used: Usage, prices: Prices, path: Path) -> None:
     chart = alt.hconcat(_rates(scenario, used, prices), _services(estimate(scenario, used, prices).hour, scenario)).resolve_scale(
         color="independent"
     )
-    spec = chart.properties(title=title).configure_view(stroke=None).to_json()
-    if path.suffix == ".png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
-    else:
-        path.write_text(vl_convert.vegalite_to_svg(spec))
+    save(chart, title, path)
 
 
 def _rates(scenario: Scenario, used: Usage, prices: Prices) -> Any:
@@ -55,10 +43,10 @@ def _rates(scenario: Scenario, used: Usage, prices: Prices) -> Any:
     y = alt.Y("dollars:Q", title="$ an hour that streams", scale=alt.Scale(type="log"))
     shapes = alt.Scale(domain=list(SHAPES.values()), range=["#1f6f8b", "#b8741a"])
     colour = alt.Color("shape:N", title=None, legend=alt.Legend(orient="top"), scale=shapes)
-    lines = _chart(rows).mark_line(point=True).encode(x=x, y=y, color=colour)
+    lines = chart_of(rows).mark_line(point=True).encode(x=x, y=y, color=colour)
     bounds = [{"dollars": dollars, "label": label, "rate": RATES[0]} for label, dollars in BOUNDS.items()]
-    rules = _chart(bounds).mark_rule(strokeDash=[4, 3], color="#777").encode(y="dollars:Q")
-    words = _chart(bounds).mark_text(align="left", dy=12, color="#555").encode(x="rate:Q", y="dollars:Q", text="label:N")
+    rules = chart_of(bounds).mark_rule(strokeDash=[4, 3], color="#777").encode(y="dollars:Q")
+    words = chart_of(bounds).mark_text(align="left", dy=12, color="#555").encode(x="rate:Q", y="dollars:Q", text="label:N")
     return alt.layer(lines, rules, words).properties(width=360, height=280, title="By rate")
 
 
@@ -68,8 +56,4 @@ def _services(lines: list[Line], scenario: Scenario) -> Any:
     y = alt.Y("service:N", title=None, sort="-x")
     colour = alt.Color("where from:N", scale=BASES, legend=alt.Legend(orient="top"))
     title = f"By service, at {scenario.rate:,.0f} trades/s"
-    return _chart(rows).mark_bar().encode(x=x, y=y, color=colour).properties(width=300, height=280, title=title)
-
-
-def _chart(rows: list[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=rows))
+    return chart_of(rows).mark_bar().encode(x=x, y=y, color=colour).properties(width=300, height=280, title=title)

@@ -35,6 +35,7 @@ from ctc.producer.resume import ResumeFile, ResumePoint
 from ctc.producer.spool import Spool
 from ctc.producer.tape import Tape
 from ctc.settings import Settings, session_state, settings_of
+from ctc.sources.surveyed import kept
 from ctc.wiring import stream_writers
 
 SERVICE = "producer"
@@ -208,8 +209,9 @@ def producer_of(settings: Settings, state: Path, options: argparse.Namespace, tr
     """The producer that the options ask for. Call it in a running loop."""
     if options.replay:
         clock = FrameClock()
-        replay = ReplayFeed(settings, options.replay, clock, Pace(SPEEDS[options.speed], lambda: told_in(state)))
-        for notice in replay.found.notices:
+        found = kept(state, options.replay).found
+        replay = ReplayFeed(settings, found, clock, Pace(SPEEDS[options.speed], lambda: told_in(state)))
+        for notice in found.notices:
             log("notice", text=notice)
         return Producer(settings, state, replay, venues=replay.venues, clock=clock, trades=trades, dead=dead)
     own = clock_of(settings.producer)

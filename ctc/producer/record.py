@@ -80,7 +80,7 @@ class Connection:
 
     def __init__(self, settings: Settings, name: str, natives: tuple[str, ...], recorder: Recorder, limit: asyncio.Semaphore) -> None:
         own = settings.exchanges[name]
-        reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+        reader = exchange(name, own.names, own.market)
         self.recorder = recorder
         self.channel = Heard(name, natives, self._changed)
         self.trades = 0

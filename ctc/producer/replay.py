@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from itertools import tee
-from pathlib import Path
 from typing import Any
 
 from ctc.exchanges import EXCHANGES, exchange
@@ -18,7 +17,7 @@ from ctc.settings import Settings
 from ctc.sources.kinds import Market
 from ctc.sources.merge import merge
 from ctc.sources.recording import RecordedFrame
-from ctc.sources.survey import Survey, survey
+from ctc.sources.survey import Survey
 
 FRAMES_AT_ONCE = 512
 Names = dict[str, dict[str, str]]
@@ -26,9 +25,7 @@ Names = dict[str, dict[str, str]]
 
 def canonical_names(settings: Settings) -> Names:
     """For each exchange, its native names to the profile's canonical ones."""
-    return {
-        name: {native: symbol for symbol, native in own.symbols.items()} for name, own in settings.exchanges.items() if name in EXCHANGES
-    }
+    return {name: own.names for name, own in settings.exchanges.items() if name in EXCHANGES}
 
 
 class Scout:
@@ -66,13 +63,12 @@ class Scout:
 class ReplayFeed:
     """Recorded files as a session: their symbols, their times, their venues."""
 
-    def __init__(self, settings: Settings, paths: list[Path], clock: FrameClock, pace: Pace) -> None:
-        """Raises RecordingError."""
+    def __init__(self, settings: Settings, found: Survey, clock: FrameClock, pace: Pace) -> None:
         self._clock = clock
         self._pace = pace
         self._names = canonical_names(settings)
-        self.found: Survey = survey(paths).require()
-        self._recordings = self.found.open(self._names)
+        self.found = found
+        self._recordings = found.open(self._names)
         self._frames, ahead = tee(merge(self._recordings))
         self._scout = Scout(ahead)
         self.venues = self._venues()

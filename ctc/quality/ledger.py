@@ -7,15 +7,12 @@ nothing traded for a long time: the ids are those on either side).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import msgspec
 
 from ctc.model import GapLedger, IdSpan, SpaceLedger, Trade
 from ctc.quality.dedup import Gap, is_dense
-from ctc.quality.ids import Intervals
 
 STATES = ("received", "backfilled", "natural", "lost", "halted")
 PRESENT = ("received", "backfilled")
@@ -166,50 +163,3 @@ def _cut(space: SpaceLedger, span: IdSpan, low: int, high: int) -> None:
 
 def _span(space: str, state: str, first: int, last: int, start: datetime, end: datetime) -> IdSpan:
     return IdSpan(space=space, state=state, first_id=first, last_id=last, trades=0, started_at=start, ended_at=end)
-
-
-def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
-    """Spans of any order and many batches as they stand now: neighbours are one, and what came after all, or never was, is lost no more."""
-    found: list[IdSpan] = []
-    for _, group in groupby(sorted(spans, key=_place), key=lambda span: span.space):
-        own = list(group)
-        known = {"natural": _ids(own, *PRESENT), "lost": _ids(own, *PRESENT, "natural")}
-        for span in own:
-            found += _left(span, known[span.state]) if span.state in known else [span]
-    there = _joined(sorted((span for span in found if span.state in PRESENT), key=_place))
-    return sorted([*there, *(span for span in found if span.state not in PRESENT)], key=_place)
-
-
-def _place(span: IdSpan) -> tuple[str, int, int]:
-    return span.space, span.first_id, span.last_id
-
-
-def _ids(spans: Iterable[IdSpan], *states: str) -> Intervals:
-    ids = Intervals([], [])
-    for span in spans:
-        if span.state in states:
-            ids.add(span.first_id, span.last_id)
-    return ids
-
-
-def _left(span: IdSpan, known: Intervals) -> list[IdSpan]:
-    return [
-        msgspec.structs.replace(span, first_id=first, last_id=last, trades=0) for first, last in known.missing(span.first_id, span.last_id)
-    ]
-
-
-def _joined(spans: list[IdSpan]) -> list[IdSpan]:
-    joined: list[IdSpan] = []
-    for span in spans:
-        last = joined[-1] if joined else None
-        if last and last.space == span.space and last.state == span.state and last.last_id + 1 == span.first_id:
-            joined[-1] = msgspec.structs.replace(
-                last,
-                last_id=span.last_id,
-                trades=last.trades + span.trades,
-                started_at=min(last.started_at, span.started_at),
-                ended_at=max(last.ended_at, span.ended_at),
-            )
-        else:
-            joined.append(span)
-    return joined

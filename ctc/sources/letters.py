@@ -63,4 +63,4 @@ class Reader:
         if name not in EXCHANGES or name not in self._settings.exchanges:
             raise ConfigError(f"no exchange {name!r} in this session")
         own = self._settings.exchanges[name]
-        return exchange(name, {native: canonical for canonical, native in own.symbols.items()}, own.market)
+        return exchange(name, own.names, own.market)

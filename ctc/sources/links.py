@@ -48,7 +48,7 @@ def open_links(
     pairs = []
     for name in settings.session.exchanges:
         own = settings.exchanges[name]
-        reader = exchange(name, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+        reader = exchange(name, own.names, own.market)
         limit = asyncio.Semaphore(own.max_connections)
         client = history_client(reader, own, received)
         for natives in spread_out(natives_of(settings, name), own.max_connections):

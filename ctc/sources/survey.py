@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,28 +25,27 @@ _WORDS = {
 
 
 class Survey(msgspec.Struct):
-    """Recordings in the order of their paths, rows by market and kind, and what was left out and why.
+    """Recordings in the order of their paths, what trades each holds (`contents`), and what was left out and why.
 
     `held` has the ids of the `trade` rows of each market that has aggregates too.
     """
 
     recordings: list[tuple[Piece, str]] = msgspec.field(default_factory=list)
-    rows: Counter[Space] = msgspec.field(default_factory=Counter)
+    contents: list[frozenset[Space]] = msgspec.field(default_factory=list)
     notices: list[str] = msgspec.field(default_factory=list)
     failures: list[str] = msgspec.field(default_factory=list)
     bytes: int = 0
     held: dict[Market, Intervals] = msgspec.field(default_factory=dict)
-    contents: dict[Piece, frozenset[Space]] = msgspec.field(default_factory=dict)
 
     @property
     def markets(self) -> list[Market]:
         """Every (exchange, market, native symbol) that trades are of, sorted."""
-        return sorted({row[:3] for row in self.rows})
+        return sorted({space[:3] for space in self.spaces})
 
     @property
     def spaces(self) -> list[Space]:
         """Every market with each kind of trade that it has, sorted: the spaces in which trade ids are unique."""
-        return sorted(self.rows)
+        return sorted(frozenset[Space]().union(*self.contents))
 
     def require(self) -> Survey:
         """Itself, if everything named can be read and something is there; else raises RecordingError with the first trouble."""
@@ -74,8 +72,9 @@ def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = Non
             _look(file, found, found.failures if named else found.notices, read, progress)
     if not found.recordings and not found.failures:
         found.failures.append(f"no recording in {', '.join(map(str, names))}; name files of recorded frames or of the archive")
+    spaces = set(found.spaces)
     for market in found.markets:
-        if (*market, TRADE) in found.rows and (*market, AGGREGATE) in found.rows:
+        if {(*market, TRADE), (*market, AGGREGATE)} <= spaces:
             found.held[market] = Intervals([], [])
             found.notices.append(
                 f"{'/'.join(market)}: {TRADE} and {AGGREGATE} are here; an {AGGREGATE} of trades that are here is left out"
@@ -100,9 +99,7 @@ def _look(file: Path, found: Survey, trouble: list[str], read: dict[str, Exchang
             form = form_of(piece)
             if form in _WORDS:
                 raise RecordingError(f"{piece.name} {_WORDS[form]}")
-            rows = _COUNTERS[form](piece, read)
-            found.rows.update(rows)
-            found.contents[piece] = frozenset(rows)
+            found.contents.append(frozenset(_CONTENTS[form](piece, read)))
             found.recordings.append((piece, form))
         except RecordingError as error:
             trouble.append(str(error))
@@ -111,8 +108,8 @@ def _look(file: Path, found: Survey, trouble: list[str], read: dict[str, Exchang
 def _hold_trades(found: Survey, read: dict[str, Exchange], progress: Callable[[Piece], None] | None) -> None:
     """Read again what holds trades of a market with both kinds: only a trade that can be read stands for its id."""
     wanted = {(*market, TRADE): held for market, held in found.held.items()}
-    for piece, form in found.recordings:
-        if wanted.keys().isdisjoint(found.contents[piece]):
+    for (piece, form), spaces in zip(found.recordings, found.contents, strict=True):
+        if wanted.keys().isdisjoint(spaces):
             continue
         if progress is not None:
             progress(piece)
@@ -123,35 +120,32 @@ def _hold_trades(found: Survey, read: dict[str, Exchange], progress: Callable[[P
                     held.add(trade.trade_id, trade.trade_id)
 
 
-def _count_frames(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
-    rows: Counter[Space] = Counter()
-    try:
-        with OpenPiece(piece) as opened:
-            for line in opened.lines():
-                if b"rade" not in line and b"match" not in line:
-                    continue
-                taken = take_apart(line)
-                exchange = whose(taken.body) if taken is not None and taken.body else None
-                market = read[exchange].identify(taken.body) if exchange and taken is not None else None
-                if exchange and market is not None:
-                    rows[exchange, *market] += 1
-    except DAMAGE:
-        return rows  # reading it will say so, with the line
-    return rows
-
-
-def _count_rows(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
-    native, layout, count = market_of_file(piece), None, 0
+def _of_frames(piece: Piece, read: dict[str, Exchange]) -> Iterator[Space]:
+    """Of every frame: any of them may be another market's."""
     with suppress(*DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
         for line in opened.lines():
-            layout = layout or archive.layout_of(line)
-            count += layout is not None
-    return Counter({("binance", layout.market, native, layout.kind): count}) if layout is not None else Counter()
+            if b"rade" not in line and b"match" not in line:
+                continue
+            taken = take_apart(line)
+            exchange = whose(taken.body) if taken is not None and taken.body else None
+            market = read[exchange].identify(taken.body) if exchange and taken is not None else None
+            if exchange and market is not None:
+                yield exchange, *market
 
 
-def _count_pages(piece: Piece, read: dict[str, Exchange]) -> Counter[Space]:
-    found = (frame.reading.trades[0] for frame in Recording(piece, "pages", read) if frame.reading is not None)
-    return Counter((trade.exchange, trade.market, trade.native_symbol, trade.kind) for trade in found)
+def _of_rows(piece: Piece, read: dict[str, Exchange]) -> Iterator[Space]:
+    """Of the first row: a file of the archive holds one market."""
+    native = market_of_file(piece)
+    with suppress(*DAMAGE), OpenPiece(piece) as opened:  # reading it will say so, with the line
+        layout = next(filter(None, map(archive.layout_of, opened.lines())), None)
+        if layout is not None:
+            yield "binance", layout.market, native, layout.kind
 
 
-_COUNTERS = {"frames": _count_frames, "archive": _count_rows, "pages": _count_pages}
+def _of_pages(piece: Piece, read: dict[str, Exchange]) -> Iterator[Space]:
+    for frame in Recording(piece, "pages", read):
+        for trade in frame.reading.trades[:1] if frame.reading is not None else ():
+            yield trade.exchange, trade.market, trade.native_symbol, trade.kind
+
+
+_CONTENTS = {"frames": _of_frames, "archive": _of_rows, "pages": _of_pages}

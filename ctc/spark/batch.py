@@ -7,10 +7,11 @@ batch over a whole session says exactly what the session said (docs/FOLDS.md). A
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from itertools import groupby
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -42,7 +43,16 @@ BEAT = ("timestamp", "producer", "venues", "peg", "final")
 _VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Outcomes).decode
+_NUMBER = lru_cache(maxsize=1)(int)  # of a record, whose lines follow each other
 Batches = Iterable[pa.RecordBatch]
+
+
+class LogRow(NamedTuple):
+    """A line and where it stood: shard, sequence number, position; None where it came by no stream."""
+
+    symbol: str
+    place: tuple[Any, Any, Any]
+    line: Line
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,11 +133,15 @@ def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> It
     fold: SymbolFold | None = None
     current = ""
     for batch in batches:
-        for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
+        for symbol, rows in groupby(rows_in(batch), key=attrgetter("symbol")):
             if fold is None or symbol != current:
                 fold, current = SymbolFold(symbol, settings, detectors), symbol
-            said = fold.take([(Position(row["shard"], int(row["sequence_number"]), row["position"]), line_of(row)) for row in rows])
+            said = fold.take([(_position(*row.place), row.line) for row in rows])
             yield packed(symbol, said)
+
+
+def _position(shard: str, number: str, line: int) -> Position:
+    return Position(shard, _NUMBER(number), line)
 
 
 def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
@@ -143,20 +157,41 @@ def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
     )
 
 
-def line_of(row: dict[str, Any]) -> Line:
-    """The trade or heartbeat of a row of lines."""
-    trade = row["trade"]
-    if trade is not None:
-        return Trade(event_id="", ingestion_timestamp=trade["timestamp"], raw_event_payload="", **trade)
-    beat = row["beat"]
-    return Heartbeat(
-        heartbeat=beat["timestamp"],
-        symbol=row["symbol"],
-        producer=beat["producer"],
-        venues=_VENUES.decode(beat["venues"]),
-        peg=beat["peg"],
-        final=beat["final"],
-    )
+def rows_in(batch: pa.RecordBatch) -> Iterator[LogRow]:
+    """The lines of a batch (symbol, place, trade or beat), in its order.
+
+    Made column by column: value by value, Arrow takes several times as long for a line as the folds do.
+    """
+    trade, beat = batch.column("trade"), batch.column("beat")
+    symbols, *places = (_objects(batch.column(name)) for name in ("symbol", *PLACE))
+    is_trade, is_beat = trade.is_valid(), beat.is_valid()
+    trades, beats = _trades(trade.filter(is_trade)), _beats(beat.filter(is_beat), _objects(batch.column("symbol").filter(is_beat)))
+    for symbol, place, one in zip(symbols, zip(*places, strict=True), _objects(is_trade), strict=True):
+        yield LogRow(symbol, place, next(trades) if one else next(beats))
+
+
+def _trades(rows: pa.StructArray) -> Iterator[Trade]:
+    columns = (_objects(rows.field(name)) for name in READ)
+    for exchange, market, symbol, native, quote, kind, number, price, quantity, quote_volume, side, at in zip(*columns, strict=True):
+        yield Trade(
+            event_id="", exchange=exchange, market=market, symbol=symbol, native_symbol=native, quote_currency=quote, kind=kind,
+            trade_id=number, price=price, quantity=quantity, quote_volume=quote_volume, side=side, timestamp=at,
+            ingestion_timestamp=at, raw_event_payload="",
+        )  # fmt: skip
+
+
+def _beats(rows: pa.StructArray, symbols: list[str]) -> Iterator[Heartbeat]:
+    columns = (_objects(rows.field(name)) for name in BEAT)
+    for symbol, at, producer, venues, peg, final in zip(symbols, *columns, strict=True):
+        yield Heartbeat(heartbeat=at, symbol=symbol, producer=producer, venues=_VENUES.decode(venues), peg=peg, final=final)
+
+
+def _objects(column: pa.Array) -> list[Any]:
+    """What `to_pylist` gives, several times as fast."""
+    if pa.types.is_integer(column.type) and column.null_count:
+        return list(column.to_pylist())  # numpy would make them floats
+    found: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return [moment.replace(tzinfo=UTC) for moment in found] if pa.types.is_timestamp(column.type) else found
 
 
 def finder(table: Table, span: Span) -> Callable[[Batches], Iterator[pa.RecordBatch]]:

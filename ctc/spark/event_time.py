@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from ctc.model import Alert, Heartbeat, Position, Trade, VenueMark, from_us, spa
 from ctc.quality.dedup import is_dense
 from ctc.schema import GAPS
 from ctc.settings import Settings
-from ctc.spark.batch import OUTCOMES, PLACE, Span, beat_lines, line_of, packed, read_table, trade_lines
+from ctc.spark.batch import OUTCOMES, PLACE, LogRow, Span, beat_lines, packed, read_table, rows_in, trade_lines
 
 PRODUCER = "event-time"
 SILENT_US = 2 * SECOND_US  # without a heartbeat: longer than a producer that is there ever takes
@@ -178,13 +179,12 @@ class _Symbol:
         self._fold = SymbolFold(symbol, settings, detectors)
         self._clockwork, self._places = Clockwork(symbol, holes), Places()
 
-    def take(self, rows: Iterable[dict[str, Any]]) -> pa.RecordBatch:
+    def take(self, rows: Iterable[LogRow]) -> pa.RecordBatch:
         pairs: list[tuple[Position, Line]] = []
-        for row in rows:
-            line = line_of(row)
+        for _, place, line in rows:
             if isinstance(line, Trade):
                 pairs += self._beats(self._clockwork.trade(line))
-                pairs.append((self._places.next((row["shard"], row["sequence_number"], row["position"])), line))
+                pairs.append((self._places.next(place), line))
             elif isinstance(line, Heartbeat):
                 pairs += self._beats(self._clockwork.beat(line))
         return self._said(pairs)
@@ -207,7 +207,7 @@ def _fold(
     current: _Symbol | None = None
     lateness = timedelta(seconds=settings.folds.lateness_s)
     for batch in batches:
-        for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
+        for symbol, rows in groupby(rows_in(batch), key=attrgetter("symbol")):
             if current is None or symbol != current.symbol:
                 if current is not None:
                     yield current.end(until_us, lateness)

@@ -21,7 +21,10 @@ from ctc.arrow import arrow_schema
 from ctc.aws.historical import HistoryShelf, files, read
 from ctc.aws.history import Commit, LakeHistory
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY, TableAppender
+from ctc.aws.metrics import DynamoMetrics
 from ctc.errors import LakeError
+from ctc.model import IdSpan, id_space
+from ctc.ports import MetricStore
 from ctc.quality.ids import Intervals
 from ctc.schema import GAPS, RAW_TRADES
 from ctc.settings import Settings
@@ -100,13 +103,17 @@ def _read(settings: Settings, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.
 
 
 def tell_ledger(spark: SparkSession, settings: Settings) -> int:
-    """Tell the ledger `backfilled` of what merges brought and it does not know of yet, each merge once; how many merges."""
-    appender, told = TableAppender(settings), 0
+    """Tell the ledger `backfilled` of what merges brought and it does not know of yet, each merge once; how many merges.
+
+    The hot ledger first: a process that dies in between tells it the same again.
+    """
+    appender, metrics, told = TableAppender(settings), DynamoMetrics(settings), 0
     commits = LakeHistory(settings).commits()
     known = {commit.run for commit in commits.get(GAPS.name, []) if commit.query == QUERY}
     for commit in commits.get(RAW_TRADES.name, []):
         if commit.query == QUERY and commit.run is not None and commit.run not in known:
             rows = spans_of(_added(spark, settings, commit)).toArrow().cast(arrow_schema(GAPS))
+            tell_hot(metrics, f"{QUERY}#{commit.run}", rows)
             told += appender.append_once(GAPS.name, rows, query=QUERY, run=commit.run, batch_id=0)
     return told
 
@@ -144,15 +151,26 @@ def tell_natural(settings: Settings) -> int:
     symbols = {
         (name, own.market, native, own.kind): symbol for name, own in settings.exchanges.items() for symbol, native in own.symbols.items()
     }
-    appender, told = TableAppender(settings), 0
+    appender, metrics, told = TableAppender(settings), DynamoMetrics(settings), 0
     for name, progress in HistoryShelf(settings).markets():
         space = next((key for key in symbols if "-".join((key[0], key[1], key[2], key[3])) == name), None)
         if space is None or not progress.holes:
             continue
-        known = appender.last_batch(GAPS.name, NATURAL, name)
-        rows = _natural_rows(space, symbols[space], progress.holes[(known or 0) :], progress.at)
+        known = appender.last_batch(GAPS.name, NATURAL, name) or 0
+        rows = _natural_rows(space, symbols[space], progress.holes[known:], progress.at)
+        tell_hot(metrics, f"{NATURAL}#{name}#{known:08}", rows)
         told += appender.append_once(GAPS.name, rows, query=NATURAL, run=name, batch_id=len(progress.holes)) and rows.num_rows
     return told
+
+
+def tell_hot(metrics: MetricStore, teller: str, rows: pa.Table) -> None:
+    """The same rows for `GET /gaps`, beside what the stream's every batch puts there."""
+    spans: dict[str, list[IdSpan]] = {}
+    for row in rows.to_pylist():
+        symbol, *names = (row.pop(name) for name in SPACE)
+        spans.setdefault(symbol, []).append(IdSpan(space=id_space(*names), **row))
+    for symbol, own in spans.items():
+        metrics.tell_ledger(symbol, teller, own)
 
 
 def _natural_rows(space: tuple[str, str, str, str], symbol: str, holes: list[tuple[int, int]], at: Any) -> pa.Table:

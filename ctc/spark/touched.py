@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from ctc.model import Trade, from_us, to_us
 from ctc.quality.dedup import Deduplicator
 from ctc.schema import RAW_TRADES
 from ctc.settings import Settings
-from ctc.spark.batch import Span, in_log_order, line_of, read_table
+from ctc.spark.batch import Span, in_log_order, read_table, rows_in
 
 LATE = "symbol string, exchange string, minute_us long"
 
@@ -54,11 +55,10 @@ def _late(settings: Settings, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.
     dedup: Deduplicator | None = None
     for batch in batches:
         found: dict[str, list[Any]] = {"symbol": [], "exchange": [], "minute_us": []}
-        for symbol, rows in groupby(batch.to_pylist(), key=lambda row: row["symbol"]):
+        for symbol, rows in groupby(rows_in(batch), key=attrgetter("symbol")):
             if dedup is None or symbol != dedup.symbol:
                 dedup = Deduplicator(symbol, settings.folds.hole_patience_s)
-            for row in rows:
-                line = line_of(row)
+            for _, _, line in rows:
                 closed = closed_before(dedup.clock, MINUTE_US, settings.folds.lateness_s * SECOND_US)
                 if isinstance(line, Trade) and to_us(line.timestamp) < closed:
                     for name, value in (

@@ -72,11 +72,17 @@ def score_wallets(trades: Iterable[WalletTrade], rules: AlphaRules) -> list[Skil
 
 def skill_report(role: Role, horizon_s: int, found: Sequence[Markout | None], rules: AlphaRules, small: int = 0) -> SkillReport:
     """The report on these markouts; None among them is an episode without a price. `small` wallets were left out before."""
-    wallets: dict[str, dict[int, list[float]]] = {}
+    wallets: dict[str, list[Markout]] = {}
     for each in found:
         if each is not None:
-            wallets.setdefault(each.wallet, {}).setdefault(each.day, []).append(each.bp)
-    measured = [score for wallet in sorted(wallets) if (score := _measured(wallet, wallets[wallet], rules)) is not None]
+            wallets.setdefault(each.wallet, []).append(each)
+    measured = [score for wallet in sorted(wallets) if (score := measure(wallet, wallets[wallet], rules)) is not None]
+    unpriced = sum(each is None for each in found)
+    return report_on(role, horizon_s, measured, rules, unpriced=unpriced, too_few=small + len(wallets) - len(measured))
+
+
+def report_on(role: Role, horizon_s: int, measured: list[Score], rules: AlphaRules, *, unpriced: int, too_few: int) -> SkillReport:
+    """The report on wallets that were measured each for itself, by address."""
     between, p, mean, scores = _judged(measured, rules)
     return SkillReport(
         role=role,
@@ -85,14 +91,20 @@ def skill_report(role: Role, horizon_s: int, found: Sequence[Markout | None], ru
         between_bp=sqrt(between),
         between_p=p,
         mean_bp=mean,
-        unpriced=sum(each is None for each in found),
-        too_few=small + len(wallets) - len(measured),
+        unpriced=unpriced,
+        too_few=too_few,
         scores=scores,
     )
 
 
-def _measured(wallet: str, days: dict[int, list[float]], rules: AlphaRules) -> Score | None:
-    """Mean and standard error over the means of its days: episodes of one day overlap and share the day's usual return."""
+def measure(wallet: str, found: Iterable[Markout], rules: AlphaRules) -> Score | None:
+    """Mean and standard error of one wallet, over the means of its days: episodes of one day overlap and share the day's usual return.
+
+    None where it has too few episodes or days.
+    """
+    days: dict[int, list[float]] = {}
+    for each in found:
+        days.setdefault(each.day, []).append(each.bp)
     count = sum(map(len, days.values()))
     if count < rules.min_episodes or len(days) < rules.min_days:
         return None

@@ -18,6 +18,7 @@ TRUST = (
     ("scorecard", "Scorecard", ":material/target:"),
 )
 DIG = (
+    ("wallets", "Wallets", ":material/account_balance_wallet:"),
     ("sql", "SQL over the lake", ":material/database:"),
     ("session", "Session control", ":material/terminal:"),
 )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ctc.api.models import QualityPoint
 from ctc.model import Alert, Bar, Spread
+from ctc.wallets import WalletScore
 
 TIME = "datetime64[ns, UTC]"
 BLUE, ORANGE, GREEN, RED, GREY = "#4c78a8", "#f58518", "#2ca02c", "#d62728", "#8a8f98"
@@ -215,6 +216,33 @@ def quality_over_time(points: Sequence[QualityPoint], target: float, alarm: floa
         .encode(y="at:Q", color=alt.Color("what:N", title=None, scale=colors, legend=_legend()))
     )
     return alt.LayerChart(layer=[line, rules]).properties(height=_HEIGHT)
+
+
+def wallet_intervals(scores: Sequence[WalletScore]) -> alt.LayerChart:
+    """A line a wallet, by address: alpha with its 90 % interval, and the mean as measured; without an alpha the mean and its error."""
+    frame = pd.DataFrame([msgspec.structs.asdict(score) for score in scores])
+    frame = _floats(frame, "mean_bp", "error_bp", "alpha_bp", "low_bp", "high_bp", "p_value")
+    told_apart = frame["alpha_bp"].notna()
+    frame["low"] = frame["low_bp"].where(told_apart, frame["mean_bp"] - frame["error_bp"])
+    frame["high"] = frame["high_bp"].where(told_apart, frame["mean_bp"] + frame["error_bp"])
+    frame["what"] = frame["flagged"].map({True: "flagged", False: "not flagged"}).where(told_apart, "as measured, no detectable skill")
+    kinds = alt.Scale(domain=["flagged", "not flagged", "as measured, no detectable skill"], range=[ORANGE, BLUE, GREY])
+    figures = [alt.Tooltip(f"{name}:Q", format=",.2f") for name in ("alpha_bp", "low_bp", "high_bp", "mean_bp", "error_bp")]
+    base = alt.Chart(frame).encode(
+        y=alt.Y(
+            "wallet:N",
+            title=None,
+            sort="ascending",
+            axis=alt.Axis(labelFont="monospace", labelLimit=330, minExtent=320, labelOverlap=False),
+        ),
+        color=alt.Color("what:N", title=None, scale=kinds, legend=_legend()),
+        tooltip=["wallet:N", "what:N", *figures, "episodes:Q", "days:Q", alt.Tooltip("p_value:Q", format=".2g")],
+    )
+    lines = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title="basis points an episode, after fees"), x2="high:Q")
+    middles = base.transform_filter("isValid(datum.alpha_bp)").mark_point(filled=True, size=60).encode(x="alpha_bp:Q")
+    means = base.mark_tick(thickness=1.5, size=9).encode(x="mean_bp:Q")
+    zero = alt.Chart(pd.DataFrame({"at": [0]})).mark_rule(color=GREY, strokeDash=[5, 4]).encode(x="at:Q")
+    return alt.LayerChart(layer=[zero, lines, means, *([middles] if told_apart.any() else [])]).properties(height=alt.Step(17))
 
 
 def alerts_over_time(alerts: pd.DataFrame) -> alt.Chart:

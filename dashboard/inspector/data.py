@@ -21,11 +21,13 @@ from ctc.aws.history import Commit, LakeHistory
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
 from ctc.aws.query import LakeReader
+from ctc.aws.wallets import DynamoWallets
 from ctc.aws.workbench import Answer, Workbench
 from ctc.model import Alert, Bar, Spread
 from ctc.quality.letters import Letter
 from ctc.quality.rules import Category
 from ctc.settings import Settings, load_state, session_state
+from ctc.wallets import ScoreRun, WalletScore
 
 MOST_ALERTS = 500
 FILES_OF_LETTERS = 50
@@ -50,6 +52,7 @@ class Stores(NamedTuple):
     alerts: DynamoAlerts
     metrics: DynamoMetrics
     quality: DynamoQuality
+    wallets: DynamoWallets
     letters: DeadLetters
     trace: LakeTrace
 
@@ -73,6 +76,7 @@ def stores(origin: Source) -> Stores:
         DynamoAlerts(settings, keep_s=QUICK),
         DynamoMetrics(settings, keep_s=QUICK),
         DynamoQuality(settings),
+        DynamoWallets(settings),
         DeadLetters(settings),
         LakeTrace(lambda: lake),
     )
@@ -190,6 +194,14 @@ def letters(origin: Source, category: Category | None) -> list[Letter]:
 def ledger(origin: Source, symbol: str) -> Gaps:
     """What the API's /gaps answers with."""
     return gaps_of(symbol, stores(origin).metrics.ledger(symbol))
+
+
+@st.cache_data(ttl=SLOW, show_spinner="Reading the wallets' scores")
+def wallets(origin: Source) -> tuple[ScoreRun | None, list[WalletScore]]:
+    """The last run of the job `wallets`, and its scores by address."""
+    store = stores(origin).wallets
+    run = store.run()
+    return run, [score for own in store.wallets(run.run) for score in own] if run is not None else []
 
 
 @st.cache_data(ttl=SLOW, show_spinner="Asking the lake", max_entries=50)

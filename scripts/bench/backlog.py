@@ -57,7 +57,7 @@ class Backlog:
 
     def __init__(self, settings: Settings, start: datetime, rate: float) -> None:
         self._market = Market(make_plan(SEED, start, None, settings, rate=rate))
-        self._names = {name: {native: symbol for symbol, native in own.symbols.items()} for name, own in settings.exchanges.items()}
+        self._names = {name: own.names for name, own in settings.exchanges.items()}
         self._readers = {name: exchange(name, self._names[name], settings.exchanges[name].market) for name in settings.session.exchanges}
         venues = Venues.of(settings)
         for venue in venues:

@@ -97,6 +97,16 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
     ),
     ("ctc gaps", "What became of every trade id.", [Call("ctc gaps --symbol ETH-USDT")]),
     (
+        "ctc wallets",
+        "Which wallets traded ahead of the price ([WALLETS.md](WALLETS.md)): by address, each with its interval, no rank and no advice. The scores here are of a seeded tape "
+        "(`sim/alpha_tape.py`, seed 7) in which five takers and two makers do have an edge; they were computed without Spark.",
+        [
+            Call("ctc wallets --role taker --horizon 300 --flagged", keep=12),
+            Call("ctc wallets --role maker --horizon 3600", keep=9),
+            Call("ctc wallets --flagged --format json", keep=10),
+        ],
+    ),
+    (
         "ctc dlq",
         "What was refused, and why; [QUALITY.md](QUALITY.md) has the rules.",
         [Call("ctc dlq ls"), Call("ctc dlq ls --reason symbol_not_allowed --format csv", keep=3)],
@@ -104,7 +114,7 @@ SECTIONS: list[tuple[str, str, list[Call]]] = [
     (
         "ctc jobs",
         "Batch jobs over the lake; [LAKEHOUSE.md](LAKEHOUSE.md) has each of them. They need Spark, but for the last three.",
-        [Call("ctc jobs ls", state=""), Call("ctc jobs run update-catalog")],
+        [Call("ctc jobs ls", state="", keep=16), Call("ctc jobs run update-catalog")],
     ),
     (
         "ctc record",

@@ -31,6 +31,7 @@ from sim.emulator import MiniStack
 from sim.exchange.__main__ import build
 from sim.exchange.engine import Engine
 from sim.plan import FIXED_START, make_plan, save_plan
+from sim.wallet_lake import put_scores
 
 MINUTES, SEED = 4, 7
 _FRAME = b'{"e":"aggTrade","E":%d,"s":"BTCUSDT","a":1,"p":"67432.50","q":"0.25","f":1,"l":1,"T":%d,"m":false,"M":true}'
@@ -48,6 +49,7 @@ def small_session(state: Path) -> Iterator[Settings]:
             create_resources(settings)
             asyncio.run(_produce(settings, state))
             _fold(settings)
+            put_scores(settings, SEED)
             yield settings
         finally:
             emulator.stop()
@@ -76,7 +78,7 @@ async def _produce(settings: Settings, state: Path) -> None:
 def _bad_records(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """What no producer of ours writes."""
     ms = 1_768_478_400_000
-    reader = exchange("binance", {native: symbol for symbol, native in settings.exchanges["binance"].symbols.items()})
+    reader = exchange("binance", settings.exchanges["binance"].names)
     trade = reader.read(_FRAME % (ms, ms)).trades[0]
     yield "BTC-USDT", pack([encode_line(msgspec.structs.replace(trade, symbol="DOGE-USDT")), b'{"symbol":"BTC-USDT","price":', b"\xff\xfe"])
 

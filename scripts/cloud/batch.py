@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -24,6 +25,10 @@ class Ended(NamedTuple):
     states: list[str]
     output: dict[str, Any]
     error: str
+
+    def path(self) -> str:
+        """The states in the order in which each was first entered, with how often where that was more than once."""
+        return " > ".join(name if times == 1 else f"{name} ({times} times)" for name, times in Counter(self.states).items())
 
 
 def run_both(settings: Settings, machine: str, topic: str) -> tuple[Ended, Ended]:

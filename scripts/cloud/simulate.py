@@ -45,6 +45,7 @@ def simulate() -> int:
             shutil.copyfile(work / "dist" / "api.zip", root.root / "sim" / "api.zip")
             root.init()
             try:
+                say("applying: some minutes")
                 timed("applied", lambda: root.apply(SIM))
                 _second_plan(root, work)
                 _use(settings, root.outputs(), work)
@@ -101,8 +102,8 @@ def _use(settings: Settings, outputs: dict[str, Any], work: Path) -> None:
     with exchanges(own, work / "session"):
         good, bad = timed("two executions ended", lambda: run_both(own, outputs["state_machine_arn"], outputs["alarm_topic_arn"]))
     loaded = good.output["load"]["trades"]
-    say(f"the state machine, with {loaded} trades of the exchanges' history: {' > '.join(good.states)}")
-    say(f"with a job that fails: {' > '.join(bad.states)}, and people were told")
+    say(f"the state machine, with {loaded} trades of the exchanges' history: {good.path()}")
+    say(f"with a job that fails: {bad.path()}, and people were told")
 
 
 def _session(settings: Settings, told: dict[str, str], state: Path) -> None:

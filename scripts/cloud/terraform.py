@@ -55,11 +55,11 @@ class Terraform:
             )
 
     def apply(self, variables: str) -> None:
-        self.run("apply", "-auto-approve", f"-var-file=environments/{variables}.tfvars")
+        self.run("apply", "-auto-approve", f"-var-file=environments/{variables}.tfvars", quiet=True)
 
     def destroy(self, variables: str) -> None:
         """Without asking first how each resource is now: what is gone already is no error to the provider."""
-        self.run("destroy", "-auto-approve", "-refresh=false", f"-var-file=environments/{variables}.tfvars")
+        self.run("destroy", "-auto-approve", "-refresh=false", f"-var-file=environments/{variables}.tfvars", quiet=True)
 
     def plan(self, variables: str, *more: str) -> dict[str, Any]:
         """A plan as Terraform's JSON."""

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ctc.errors import ConfigError
+from ctc.picture import check_form
 from ctc.settings import Settings, load_profile
 from sim.day.card import day_report, render
-from sim.day.plot import check_form, draw
+from sim.day.plot import draw
 from sim.day.pool import run_all
 from sim.day.symbol import Job
 

@@ -62,7 +62,7 @@ class SymbolLog:
         venues = Venues.of(msgspec.structs.replace(settings, session=session))
         for venue in venues:
             venue.up = True
-        names = {name: {native: symbol for symbol, native in own.symbols.items()} for name, own in settings.exchanges.items()}
+        names = {name: own.names for name, own in settings.exchanges.items()}
         self._readers = {name: exchange(name, names[name], settings.exchanges[name].market) for name in settings.session.exchanges}
         self._records = _Records(symbol, rng)
         lines = cast(Batcher, self._records)

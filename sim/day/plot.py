@@ -1,4 +1,4 @@
-"""Plain z beside the robust score as a picture, drawn here: no browser, no network."""
+"""Plain z beside the robust score as a picture."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 
-from ctc.errors import ConfigError
+from ctc.picture import chart_of, save
 from sim.day.card import DayReport
 from sim.day.versus import Curve
 from sim.tally import SIZES
 
-FORMS = (".svg", ".png")
 NAMES = {"volume.z": "plain z", "volume.robust": "robust score"}
 COLOURS = alt.Scale(domain=list(NAMES.values()), range=["#b8741a", "#1f6f8b"])
 SCORE = alt.Color("score:N", title=None, scale=COLOURS, legend=alt.Legend(orient="top"))
-
-
-def check_form(path: Path) -> None:
-    """Raise ConfigError, before hours of work, for a picture that could not be written after them."""
-    if path.suffix not in FORMS:
-        raise ConfigError(f"--plot {path}: the picture is an {' or a '.join(FORMS)} file; name one")
 
 
 def draw(report: DayReport, path: Path) -> None:
@@ -30,11 +22,7 @@ def draw(report: DayReport, path: Path) -> None:
     chart = alt.hconcat(_curves(report), *(_found(report, shape) for shape in ("spike", "drought"))).resolve_scale(color="shared")
     seeds = f"seed {report.seeds[0]}" if len(report.seeds) == 1 else f"{len(report.seeds)} seeds"
     title = f"Simulated: {seeds}, {report.minutes} minutes, {report.trades.tape:,} trades"
-    spec = chart.properties(title=title).configure_view(stroke=None).to_json()
-    if path.suffix == ".png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
-    else:
-        path.write_text(vl_convert.vegalite_to_svg(spec))
+    save(chart, title, path)
 
 
 def _curves(report: DayReport) -> Any:
@@ -45,15 +33,11 @@ def _curves(report: DayReport) -> Any:
     title = "bars on nothing planted that pass, a symbol and day"
     x = alt.X("noise:Q", title=title, axis=axis, scale=alt.Scale(type="symlog", constant=1))
     y = alt.Y("found:Q", title="found of the planted", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
-    base = _chart(rows).encode(x=x, y=y, color=SCORE)
+    base = chart_of(rows).encode(x=x, y=y, color=SCORE)
     line = base.mark_line().encode(order="threshold:Q")
-    dot = _chart(dots).mark_circle(size=90, opacity=1).encode(x=x, y=y, color=SCORE)
-    text = _chart(dots).mark_text(align="left", dx=8, dy=10).encode(x=x, y=y, text="label:N", color=SCORE)
+    dot = chart_of(dots).mark_circle(size=90, opacity=1).encode(x=x, y=y, color=SCORE)
+    text = chart_of(dots).mark_text(align="left", dx=8, dy=10).encode(x=x, y=y, text="label:N", color=SCORE)
     return alt.layer(line, dot, text).properties(width=340, height=260, title="Every threshold (dots: the profile's)")
-
-
-def _chart(rows: list[dict[str, object]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=rows))
 
 
 def _row(curve: Curve, threshold: float) -> dict[str, object]:
@@ -82,6 +66,6 @@ def _found(report: DayReport, shape: str) -> Any:
                 rows.append({"size": size, "score": name, "share": found / planted, "label": f"{found}/{planted}"})
     x = alt.X("size:N", title=None, sort=list(SIZES), axis=alt.Axis(labelAngle=-40))
     y = alt.Y("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
-    base = _chart(rows).encode(x=x, y=y, xOffset=alt.XOffset("score:N", sort=list(NAMES.values())), color=SCORE)
+    base = chart_of(rows).encode(x=x, y=y, xOffset=alt.XOffset("score:N", sort=list(NAMES.values())), color=SCORE)
     words = base.mark_text(dy=-6, fontSize=8).encode(text="label:N")
     return alt.layer(base.mark_bar(), words).properties(width=240, height=260, title=f"Planted {shape}s that had an alert")

@@ -31,8 +31,7 @@ from sim.faults.gate import Gate
 from sim.faults.ground import Ground
 from sim.faults.socket_relay import SocketRelay
 from sim.plan import FIXED_START, Plan, make_plan, save_plan
-from sim.reference import reference
-from sim.report import all_alerts, log_of, windows
+from sim.report import all_alerts, reference_of, windows
 from sim.run import Done
 
 LOOK_S = 0.1
@@ -209,7 +208,7 @@ def own_log(settings: Settings) -> list[str]:
     """Where the stores differ from the reference over the session's own log, in sentences."""
     lake = LakeReader(settings)
     try:
-        results = {symbol: reference(log_of(lake, symbol), symbol, settings) for symbol in settings.session.symbols}
+        results = {symbol: reference_of(lake, symbol, settings) for symbol in settings.session.symbols}
         wanted = newest(alert for result in results.values() for alert in result.alerts)
         rows = lake.query("select * from anomalies").to_pylist()
         checks = [compare_hot(wanted, all_alerts(settings)), compare_lake(wanted, rows), *windows(lake, results)]

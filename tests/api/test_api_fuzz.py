@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import schemathesis
-from fakes_hot import MemoryAlerts, MemoryMetrics
+from fakes_hot import MemoryAlerts, MemoryMetrics, MemoryWallets
 from hypothesis import HealthCheck, settings
 from samples_hot import NOON, a_bar, a_snapshot, a_spread, an_alert
+from samples_wallets import RUN, SCORES, a_score
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from ctc.api import examples
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
 from ctc.settings import load_profile
@@ -24,8 +26,11 @@ def _document() -> Any:
     alerts.put([an_alert(n, detected_at=NOON - timedelta(minutes=n)) for n in range(120)])
     alerts.put([an_alert(uuid.UUID("0f4d7a52-6f0e-5c5e-9d0b-2f6b0a4b8f11").int)])  # the document's example
     metrics.put([a_snapshot()], [a_bar(-n) for n in range(20)], [a_spread(-n) for n in range(20)])
+    wallets = MemoryWallets()
+    wallets.put(RUN, [*SCORES, a_score(int(examples.ADDRESS, 16))])
     health = SessionHealth(Path("/nonexistent"), metrics)
-    app = create_app(alerts, metrics, health, load_profile("sim", {"api.requests_per_s": 1_000_000, "api.burst": 1_000_000}))
+    unlimited = load_profile("sim", {"api.requests_per_s": 1_000_000, "api.burst": 1_000_000})
+    app = create_app(alerts, metrics, health, unlimited, wallets=wallets)
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from app_client import AppClient
 from fakes_hot import MemoryAlerts, MemoryMetrics
-from samples_hot import a_ledger
+from samples_hot import NOON, a_ledger
 
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
+from ctc.model import IdSpan
 from ctc.ports import MetricStore
 from ctc.settings import Settings, load_profile
 
@@ -38,3 +39,10 @@ def test_gaps_are_the_ledger_by_market(metrics: MetricStore, tmp_path: Path) -> 
     assert (space["first_id"], space["last_id"], space["ids"]) == (1, 103, {"received": 100, "lost": 3})
     assert [(span["state"], span["first_id"], span["last_id"]) for span in space["spans"]] == [("lost", 5, 7)]
     assert http.get("/gaps/DOGE-USDT").status_code == 404
+    span = IdSpan(
+        space="binance|spot|BTCUSDT|aggTrade", state="backfilled", first_id=5, last_id=7, trades=3, started_at=NOON, ended_at=NOON
+    )
+    metrics.tell_ledger("BTC-USDT", "history", [span])
+    space = http.get("/gaps/BTC-USDT").json()["spaces"][0]
+    assert space["ids"] == {"received": 100, "lost": 0, "backfilled": 3}
+    assert [(span["state"], span["first_id"], span["last_id"], span["trades"]) for span in space["spans"]] == [("backfilled", 5, 7, 3)]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from app_client import AppClient
-from fakes_hot import MemoryAlerts, MemoryMetrics, MemoryQuality
+from fakes_hot import MemoryAlerts, MemoryMetrics, MemoryQuality, MemoryWallets
 from samples_hot import a_bar, a_ledger, a_snapshot, a_spread, an_alert
 from samples_quality import a_batch, a_sample, a_tally
+from samples_wallets import RUN, SCORES, address
 
 from ctc.api.app import create_app
 from ctc.api.health import SessionHealth
@@ -24,12 +25,14 @@ SNAPSHOT = Path(__file__).with_name("openapi.json")
 
 @pytest.fixture
 def http(tmp_path: Path) -> AppClient:
-    alerts, metrics, quality = MemoryAlerts(), MemoryMetrics(), MemoryQuality()
+    alerts, metrics, quality, wallets = MemoryAlerts(), MemoryMetrics(), MemoryQuality(), MemoryWallets()
     alerts.put([an_alert(1)])
     metrics.put([a_snapshot()], [a_bar(-3)], [a_spread(-3)])
     metrics.put_ledger("BTC-USDT", a_ledger(100, 3))
     quality.put(a_batch(1, a_tally(0), samples=[a_sample(1)]))
-    return AppClient(create_app(alerts, metrics, SessionHealth(tmp_path, metrics), load_profile("sim"), quality=quality))
+    wallets.put(RUN, SCORES)
+    health = SessionHealth(tmp_path, metrics)
+    return AppClient(create_app(alerts, metrics, health, load_profile("sim"), quality=quality, wallets=wallets))
 
 
 def test_openapi_is_the_snapshot(http: AppClient) -> None:
@@ -99,7 +102,7 @@ def _check(schema: dict[str, Any], value: Any, schemas: dict[str, Any], where: s
 def test_answers_and_examples_keep_to_their_schemas(http: AppClient) -> None:
     document = http.get("/openapi.json").json()
     schemas = document["components"]["schemas"]
-    values = {"{symbol}": "BTC-USDT", "{kind}": "internal", "{alert_id}": an_alert(1).alert_id}
+    values = {"{symbol}": "BTC-USDT", "{kind}": "internal", "{alert_id}": an_alert(1).alert_id, "{address}": address(1)}
     for path, item in document["paths"].items():
         answers = item["get"]["responses"]
         schema = answers["200"]["content"]["application/json"]["schema"]
@@ -120,7 +123,7 @@ def test_metrics_answers_with_every_field_of_a_snapshot() -> None:
 def test_index_links_and_disclaims(http: AppClient) -> None:
     body = http.get("/").json()
     assert body["disclaimer"] == DISCLAIMER == "For educational and analytical purposes only. Not financial advice."
-    for name in ("alerts", "whales", "symbols", "session", "quality", "health", "openapi", "docs"):
+    for name in ("alerts", "whales", "symbols", "session", "quality", "wallets", "health", "openapi", "docs"):
         assert http.get(body["links"][name]).status_code == 200
 
 

@@ -11,6 +11,7 @@ from samples_hot import NOON, a_bar, a_ledger, a_snapshot, a_spread
 
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
+from ctc.model import IdSpan
 from ctc.ports import MetricStore
 from ctc.settings import Settings
 
@@ -92,4 +93,25 @@ def test_gap_ledger_only_goes_forward(store: MetricStore) -> None:
     assert store.ledger("BTC-USDT") == a_ledger(100, 3)
     store.put_ledger("BTC-USDT", a_ledger(100, 4))  # nothing new was received, but something was given up
     assert store.ledger("BTC-USDT") == a_ledger(100, 4)
+    assert store.ledger("ETH-USDT") is None
+
+
+def test_what_is_told_beside_the_stream_outlives_its_next_batch(store: MetricStore) -> None:
+    (space,) = a_ledger(1, 1).spaces
+    span = IdSpan(space=space, state="backfilled", first_id=5, last_id=6, trades=2, started_at=NOON, ended_at=NOON)
+    scattered = [
+        IdSpan(space=space, state="natural", first_id=number, last_id=number, trades=0, started_at=NOON, ended_at=NOON)
+        for number in range(1_001, 6_001, 2)
+    ]
+    for _ in range(2):  # a job that died told it twice
+        store.tell_ledger("BTC-USDT", "history#run", [span])
+        store.tell_ledger("BTC-USDT", "history-natural#market", scattered)
+    told = store.ledger("BTC-USDT")
+    assert told is not None
+    assert told.spaces[space].ids == {"backfilled": 2, "natural": 2_500}
+    for received in (100, 110):
+        store.put_ledger("BTC-USDT", a_ledger(received, 3))
+        found = store.ledger("BTC-USDT")
+        assert found is not None
+        assert found.spaces[space].ids == {"received": received, "lost": 1, "backfilled": 2, "natural": 2_500}
     assert store.ledger("ETH-USDT") is None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +22,7 @@ from ctc.aws.query import LakeReader, check_read_only
 from ctc.cli.query import query, show
 from ctc.errors import ConfigError, CtcError
 from ctc.schema import RAW_TRADES, TABLES
-from ctc.settings import Settings
+from ctc.settings import ROOT, Settings, save_state
 
 
 @pytest.fixture
@@ -50,6 +53,26 @@ def test_only_the_tables_of_the_question_are_looked_up(reader: LakeReader) -> No
     assert set(reader._views) == {"spreads", "volume_aggregates"}
     assert rows(reader, "select 1 one") == [{"one": 1}]
     assert set(reader._views) == set(TABLES)
+
+
+@pytest.mark.emulator
+def test_times_are_of_utc_whatever_zone_the_machine_is_in(reader: LakeReader) -> None:
+    found = reader.query("select min(window_start) as at, current_setting('TimeZone') as zone from spreads")
+    assert found.schema.field("at").type == pa.timestamp("us", tz="UTC")
+    assert found.column("zone").to_pylist() == ["UTC"]
+
+
+@pytest.mark.emulator
+def test_answer_with_times_needs_no_pandas(lake: Settings, tmp_path: Path) -> None:
+    """It is half a second on two cores, of a command that is to take one."""
+    save_state(lake, tmp_path)
+    asked = "select min(window_start) as at from spreads"
+    told = (
+        "import pathlib, sys; from ctc.cli.query import query; from ctc.settings import load_state; "
+        f"query({asked!r}, 'json', load_state(pathlib.Path({str(tmp_path)!r}))); assert 'pandas' not in sys.modules"
+    )
+    said = subprocess.run([sys.executable, "-c", told], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert json.loads(said) == [{"at": spread(0).window_start.strftime("%Y-%m-%dT%H:%M:%SZ")}]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,10 @@ from scripts.cli_page.page import COLUMNS, SECTIONS, capture
 PAGE = ROOT / "docs" / "CLI.md"
 _BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Raw lines, words on stderr, tables of 100 columns, a script.
-WIDE = ("ctc tail --from oldest --raw", "ctc record --out monday --minutes", "ctc fetch", "ctc score", "ctc cost", "ctc completion")
+WIDE = (
+    *("ctc tail --from oldest --raw", "ctc wallets", "ctc record --out monday --minutes"),
+    *("ctc fetch", "ctc score", "ctc cost", "ctc completion"),
+)
 CALLS = [call for _, _, calls in SECTIONS for call in calls]
 
 

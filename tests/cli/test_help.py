@@ -20,6 +20,7 @@ COMMANDS = (
     "tail",
     "query",
     "gaps",
+    "wallets",
     "status",
     "record",
     "fetch",
@@ -33,7 +34,7 @@ COMMANDS = (
     "dlq",
     "jobs",
 )
-JOBS = ("reprocess", "maintain", "evolve", "history", "daily", "quality-checks", "update-catalog", "publish-metrics")
+JOBS = ("reprocess", "maintain", "evolve", "history", "wallets", "daily", "quality-checks", "update-catalog", "publish-metrics")
 PARTS = (  # commands of a command
     "dlq ls", "dlq show", "dlq replay", "jobs ls", "jobs run", *(f"jobs run {name}" for name in JOBS),
 )  # fmt: skip

@@ -69,6 +69,14 @@ def test_table_fits_the_terminal(columns: int, program: str) -> None:
     assert "123456789.123456789" in "".join(lines) or program == ROWS
 
 
+def test_text_gives_way_to_the_columns_on_its_right() -> None:
+    """And is not left to push them off the screen."""
+    head, _, row = plain(shown(60, "write(('what', 'low', 'high'), [(LONG, Decimal('-1.25'), Decimal('7.75'))], 'table', count=1)"))
+    assert head.split() == ["what", "low", "high"]
+    assert row.split()[-2:] == ["-1.25", "7.75"]
+    assert len(row) <= 60
+
+
 def test_colours_are_for_terminals_that_want_them() -> None:
     assert "\x1b[32m" in shown(80, ROWS)
     assert "\x1b[32m" not in shown(80, ROWS, NO_COLOR="1")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.emulator
 fresh_caches = fixtures_inspector.fresh_caches
 filled = fixtures_inspector.filled
 session = fixtures_inspector.session
-PAGES = ("overview", "alert", "market", "quality", "gaps", "scorecard", "sql", "session")
+PAGES = ("overview", "alert", "market", "quality", "gaps", "scorecard", "wallets", "sql", "session")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -13,11 +13,13 @@ import msgspec
 import pyarrow as pa
 from log_strategies import SYMBOL, Log, _Market, small_settings
 
+from ctc.aws import hot
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_alerts, rows_of_bars, rows_of_spreads
+from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.query import LakeReader
 from ctc.codec import encode_line, pack
 from ctc.detect import SymbolFold
-from ctc.model import Heartbeat, Trade, event_id
+from ctc.model import GapLedger, Heartbeat, Trade, event_id
 from ctc.schema import GAPS, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 from ctc.spark.lake import LakeFold, from_ipc
@@ -70,21 +72,27 @@ class Stream:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self._appender, self.batch = settings, TableAppender(settings), 0
+        self._metrics = DynamoMetrics(settings)
         self._lake: dict[str, bytes] = {}
         self._detect: dict[str, bytes] = {}
 
     def write(self, given: dict[str, list[Record]]) -> None:
         """One batch of each query: rows of every table, as their sinks write them."""
         tables: dict[str, list[pa.Table]] = {}
+        ledgers: dict[str, bytes] = {}
         for symbol, some in given.items():
             lake = LakeFold(symbol, self.settings, self._lake.get(symbol))
             for row in lake.take(list(some)):
                 for table, rows in ((RAW_TRADES, row.trade_rows), (HEARTBEATS, row.heartbeat_rows), (GAPS, row.gap_rows)):
                     if rows:
                         tables.setdefault(table.name, []).append(from_ipc(rows))
+                if row.ledger:
+                    ledgers[symbol] = row.ledger
             self._lake[symbol] = lake.dump()
         for name, parts in tables.items():
             self._appender.append_once(name, pa.concat_tables(parts), query="lake", run=RUN, batch_id=self.batch)
+        for symbol, ledger in ledgers.items():
+            self._metrics.put_ledger(symbol, msgspec.json.decode(ledger, type=GapLedger))
         self._write_found(given)
         self.batch += 1
 
@@ -105,6 +113,7 @@ class Stream:
 def stream(settings: Settings, batches: int = 4, seed: int = 7) -> tuple[Stream, Iterator[dict[str, list[Record]]]]:
     """A session's stream over an empty lake, and its batches to write."""
     create_tables(settings)
+    hot.create_tables(settings)
     logs = {symbol: records(log(seed + index), symbol) for index, symbol in enumerate((SYMBOL, OTHER))}
     size = {symbol: -(-len(found) // batches) for symbol, found in logs.items()}
     parts = ({symbol: found[at * size[symbol] : (at + 1) * size[symbol]] for symbol, found in logs.items()} for at in range(batches))

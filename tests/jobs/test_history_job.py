@@ -13,6 +13,7 @@ from streamed import Stream, ask, say, settings_for, stream
 from ctc.aws.clients import client
 from ctc.aws.historical import TABLE
 from ctc.aws.load import Wanted, load_history
+from ctc.aws.metrics import DynamoMetrics
 from ctc.cli.gaps import COLUMNS, ledger
 from ctc.detect import ALL_DETECTORS
 from ctc.settings import Settings
@@ -27,6 +28,14 @@ SYMBOLS = ("BTC-USDT",)
 def lost(settings: Settings) -> list[dict[str, Any]]:
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in ledger(settings, "BTC-USDT")]
     return [row for row in rows if row["state"] == "lost" and row["exchange"] == "binance"]
+
+
+def hot(settings: Settings) -> dict[str, int]:
+    """What `GET /gaps` says of Binance's ids."""
+    found = DynamoMetrics(settings).ledger("BTC-USDT")
+    assert found is not None
+    (space,) = (space for name, space in found.spaces.items() if name.startswith("binance"))
+    return space.ids
 
 
 @pytest.fixture
@@ -45,6 +54,7 @@ def test_history_fills_what_the_stream_missed_once(spark: SparkSession, streamed
     missing = every.keys() - ids.keys()
     assert missing
     assert lost(streamed.settings)
+    assert hot(streamed.settings)["lost"]
     with serving(streamed.settings, {"BTCUSDT": every}) as settings:
         wanted = Wanted(exchanges=("binance",), symbols=SYMBOLS, first=min(every), last=max(every))
         (loaded,) = load_history(settings, wanted, say)
@@ -61,6 +71,8 @@ def test_history_fills_what_the_stream_missed_once(spark: SparkSession, streamed
     assert all(row["is_backfilled"] and row["kind"] == "aggTrade" for row in new)
     assert len({row["event_id"] for row in rows}) == len(rows)
     assert lost(settings) == []
+    assert hot(settings).get("lost", 0) == 0
+    assert hot(settings)["backfilled"] >= len(missing)
     glue = client("glue", settings)
     assert [each["Name"] for each in glue.get_table(DatabaseName=settings.lake.database, Name=TABLE)["Table"]["PartitionKeys"]] == [
         "symbol",

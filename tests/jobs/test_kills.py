@@ -19,8 +19,10 @@ from past import binance_ids, serving, whole
 from pyspark.sql import SparkSession
 from streamed import RUN, Stream, say
 
-from ctc.aws.lakehouse import TableAppender
+from ctc.aws import hot
+from ctc.aws.lakehouse import TableAppender, create_tables
 from ctc.aws.query import LakeReader
+from ctc.aws.wallets import DynamoWallets
 from ctc.detect import ALL_DETECTORS
 from ctc.settings import ROOT, Settings, child_environment, save_state
 from ctc.spark import swap as swaps
@@ -29,6 +31,10 @@ from ctc.spark.evolve import evolve
 from ctc.spark.historical import merge
 from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import reprocess
+from ctc.spark.wallets import Asked, score
+from ctc.wallets import AlphaRules, WalletScore
+from sim.alpha_tape import wallet_tape
+from sim.wallet_lake import SMALL, put_tape
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 LONGEST_S = 1.5  # after a job's first word of its own work; most of a small job
@@ -142,6 +148,29 @@ def test_history(spark: SparkSession, streamed: Stream, tmp_path: Path) -> None:
     merged = {row["trade_id"] for row in found if row["shard"] is None}
     spans = [number for row in told for number in range(row["first_id"], row["last_id"] + 1)]
     assert times_told(spans, merged) == {1}
+
+
+def test_wallets(spark: SparkSession, emulator: Settings, tmp_path: Path) -> None:
+    trades, store = wallet_tape(3, SMALL).trades, DynamoWallets(emulator)
+    create_tables(emulator)
+    hot.create_tables(emulator)
+
+    def scores() -> tuple[Rows, list[list[WalletScore]]]:
+        """What readers of the table and of the hot store see."""
+        shown = store.run()
+        return rows(emulator, "wallet_scores"), list(store.wallets(shown.run)) if shown else []
+
+    put_tape(emulator, trades[:6_000], 0)
+    old = score(spark, emulator, store, Asked(), AlphaRules(), say)
+    before = scores()
+    put_tape(emulator, trades[6_000:], 1)
+    struck(emulator, tmp_path, 6, "writing", "wallets")
+    left = scores()
+    new = score(spark, emulator, store, Asked(), AlphaRules(), say)
+    assert len(before[0]) > 20
+    assert old.run != new.run
+    for own, was, will in zip(left, before, scores(), strict=True):
+        assert own in (was, will)
 
 
 def times_told(spans: list[int], ids: set[int]) -> set[int]:

@@ -12,7 +12,8 @@ from log_strategies import T0, make_trade, space_of
 
 from ctc.model import GapLedger, IdSpan, Trade, from_us
 from ctc.quality.dedup import Gap
-from ctc.quality.ledger import PRESENT, Ledger, settle
+from ctc.quality.ledger import PRESENT, Ledger
+from ctc.quality.settled import settle
 
 SPACE = space_of("binance")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

@@ -205,7 +205,6 @@ def test_survey_says_where_a_market_has_both_kinds(tmp_path: Path) -> None:
     found = survey([path])
     assert found.spaces == [("binance", "spot", *rest) for rest in (("BTCUSDT", "aggTrade"), ("BTCUSDT", "trade"), ("ETHUSDT", "aggTrade"))]
     assert set(found.held) == {("binance", "spot", "BTCUSDT")}
-    assert found.rows["binance", "spot", "BTCUSDT", "aggTrade"] == 1
     assert [notice for notice in found.notices if "BTCUSDT: trade and aggTrade are here" in notice]
     _, frames = opened(path)
     assert [frame.reading and frame.reading.kind for frame in frames] == ["aggTrade", "trade", "aggTrade"]

@@ -20,7 +20,7 @@ from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS
 from ctc.model import Heartbeat, Position, Trade, from_us
 from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
-from ctc.spark.batch import BEAT, READ, WARM_UP, Span, finder, folder
+from ctc.spark.batch import BEAT, READ, WARM_UP, Span, finder, folder, rows_in
 from sim.compare import compare_lake, compare_rows, newest
 from sim.reference import Result, reference
 
@@ -101,6 +101,23 @@ def test_batch_says_what_the_reference_says_wherever_spark_cuts(log: Log, seed: 
     rows = [row(SYMBOL, *entry) for entry in kept] + [row("ETH-USDT", *entry) for entry in kept]
     results = [reference(kept, symbol, SMALL) for symbol in (SYMBOL, "ETH-USDT")]
     assert differences(rows, results, Span(), seed) == []
+
+
+def test_rows_of_a_batch_are_those_that_arrow_has_value_by_value() -> None:
+    """Some without a place, as history is; cut out of a larger batch."""
+    noise, tape = random.Random(3), Tape()
+    for second in range(40):
+        tape.trade(second + noise.random(), f"{noise.randrange(1, 10**9)}.000000000000000001", "2", noise.choice(["binance", "coinbase"]))
+        tape.beat(second + 1, peg="1.0001" if second % 2 else None)
+    given = [row(SYMBOL, *entry) for entry in tape.log]
+    for each in given[::3]:
+        each |= {"shard": None, "sequence_number": None, "position": None}
+    batch = pa.RecordBatch.from_pylist(given, schema=LINES).slice(3)
+    found = list(rows_in(batch))
+    for each, wanted, (_, line) in zip(found, batch.to_pylist(), tape.log[3:], strict=True):
+        assert (each.symbol, *each.place) == (SYMBOL, wanted["shard"], wanted["sequence_number"], wanted["position"])
+        names = READ if isinstance(line, Trade) else ("heartbeat", "producer", "venues", "peg", "final")
+        assert [getattr(each.line, name) for name in names] == [getattr(line, name) for name in names]
 
 
 def test_batch_begins_a_new_fold_for_each_symbol() -> None:

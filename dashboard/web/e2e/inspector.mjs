@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { launch } from "./browser.mjs";
 
 const [url, folder = ""] = process.argv.slice(2);
-const PAGES = { "": "Overview", alert: "Alerts", market: "Market", quality: "Quality and dead letters", gaps: "Gaps", scorecard: "Scorecard", sql: "SQL over the lake", session: "Session control" };
+const PAGES = { "": "Overview", alert: "Alerts", market: "Market", quality: "Quality and dead letters", gaps: "Gaps", scorecard: "Scorecard", wallets: "Wallets", sql: "SQL over the lake", session: "Session control" };
 const DISCLAIMER = "For educational and analytical purposes only. Not financial advice.";
 const browser = await launch();
 const page = await (await browser.newContext({ viewport: { width: 1360, height: 900 }, reducedMotion: "reduce" })).newPage();

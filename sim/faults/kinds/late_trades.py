@@ -48,7 +48,7 @@ class LateTrades(Fault):
         markets = _markets(load_plan(ground.state))
         for market in markets:
             venue, own = market.venue, settings.exchanges[market.venue]
-            reader = exchange(venue, {native: symbol for symbol, native in own.symbols.items()}, own.market)
+            reader = exchange(venue, own.names, own.market)
             frames = [_frame(market, number, at_us, rng) for number in range(1, EACH + 1)]
             self._trades += [trade for frame in frames for trade in reader.read(frame).trades]
             ground.counts[self.name] += ground.inject(venue, frames)
