@@ -1,6 +1,6 @@
 # Everything a developer or CI runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim live test check contract bench screenshots faults soak infra-setup infra-test infra-sim cloud-plan cloud-apply package format lock clean clean-all
+.PHONY: help setup sim live test check contract bench screenshots faults soak kafka-setup infra-setup infra-test infra-sim cloud-plan cloud-apply package format lock clean clean-all
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
@@ -25,7 +25,7 @@ sim: setup ## Run the demo session; ARGS="--exit --report r.json" passes options
 live: setup ## Watch the real exchanges, with the embedded emulator
 	@$(BIN)/ctc live $(ARGS)
 
-test: setup ## Run every test
+test: kafka-setup ## Run every test
 	$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## The quick part: format, lint, types, import rules, unit tests
@@ -49,6 +49,9 @@ faults: setup ## Strike 20 seeds' sessions with every fault, and write the matri
 
 soak: setup ## 30 minutes at 5,000 trades/s with a fault each minute; writes docs/FAULTS.md (ARGS="--minutes 3")
 	$(BIN)/python -m sim.faults.soak --write $(ARGS)
+
+kafka-setup: setup ## Get a Kafka broker and Spark's reader of it into .tools/kafka, for tests and for sessions on Kafka
+	@$(or $(PYTHON),$(no_python)) scripts/setup.py --kafka
 
 infra-setup: setup
 	@$(or $(PYTHON),$(no_python)) scripts/setup.py --infra

@@ -7,7 +7,7 @@
     ├── FrameError             an exchange frame that can't be read; carries the raw bytes
     ├── ExchangeError          the exchange refused or closed (451, 429, 418, error frames)
     ├── RecordingError         a recorded file that can't be read
-    ├── StreamError            Kinesis
+    ├── StreamError            Kinesis, Kafka
     │   ├── Throttled          slow down; carries retry_after
     │   ├── PartialWrite       some entries were refused; carries their indexes
     │   └── DataLoss           the stream no longer holds what was asked for
@@ -63,7 +63,7 @@ class RecordingError(CtcError):
 
 
 class StreamError(CtcError):
-    """Kinesis answered with an error that is not worth another try."""
+    """The stream answered with an error that is not worth another try."""
 
 
 class Throttled(StreamError):
@@ -75,7 +75,7 @@ class Throttled(StreamError):
 
 
 class PartialWrite(StreamError):
-    """Some entries of a PutRecords call were refused; `failed` holds their indexes, ascending."""
+    """Some records of a call were refused; `failed` holds their indexes, ascending."""
 
     def __init__(self, message: str, failed: tuple[int, ...]) -> None:
         super().__init__(message)

@@ -53,7 +53,8 @@ class AwsSettings(_Section, frozen=True):
 
 
 class StreamSettings(_Section, frozen=True):
-    source: Literal["kinesis"]
+    source: Literal["kinesis", "kafka"]
+    bootstrap: str
     trades: str
     dead_letters: str
     shards: Natural
@@ -342,6 +343,8 @@ def _convert(values: dict[str, Any], path: Path, environment: Mapping[str, str] 
         _refuse_odd_numbers(msgspec.to_builtins(settings, builtin_types=(Decimal,)), "$")
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}{_blame(str(error), environment or {})}") from error
+    if settings.stream.source == "kafka" and not settings.stream.bootstrap:
+        raise ConfigError(f"{path}: stream.source is kafka: name its brokers, as in CTC_STREAM__BOOTSTRAP=127.0.0.1:9092")
     for name in settings.session.exchanges:
         if name not in settings.exchanges:
             raise ConfigError(f"{path}: session.exchanges names {name!r}, but there is no [exchanges.{name}]")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctc.errors import ConfigError
 from ctc.ports import Service, StreamWriter
 from ctc.settings import Settings
+
+if TYPE_CHECKING:
+    from ctc.aws.kinesis_shards import KinesisShards
+    from ctc.aws.lags import ShardLags
+    from ctc.spark.app import ReadRecords
 
 
 def emulator(settings: Settings, state: Path) -> Service | None:
@@ -24,11 +30,56 @@ def emulator(settings: Settings, state: Path) -> Service | None:
 
 def stream_writers(settings: Settings) -> tuple[StreamWriter, StreamWriter]:
     """Writers of the session's trades and of its dead letters."""
-    from ctc.aws.clients import client
-    from ctc.aws.kinesis import KinesisWriter
+    stream = settings.stream
+    match stream.source:
+        case "kinesis":
+            from ctc.aws.clients import client
+            from ctc.aws.kinesis import KinesisWriter
 
-    kinesis = client("kinesis", settings)
-    return KinesisWriter(kinesis, settings.stream.trades), KinesisWriter(kinesis, settings.stream.dead_letters)
+            kinesis = client("kinesis", settings)
+            return KinesisWriter(kinesis, stream.trades), KinesisWriter(kinesis, stream.dead_letters)
+        case "kafka":
+            from ctc.kafka.writer import KafkaWriter
+
+            return KafkaWriter(stream.bootstrap, stream.trades), KafkaWriter(stream.bootstrap, stream.dead_letters)
+
+
+def record_source(settings: Settings) -> ReadRecords:
+    """How Spark reads the session's streams."""
+    match settings.stream.source:
+        case "kinesis":
+            from ctc.spark.kinesis import kinesis_records
+
+            return kinesis_records
+        case "kafka":
+            from ctc.spark.kafka import kafka_records
+
+            return kafka_records
+
+
+def stream_lags(settings: Settings) -> ShardLags | None:
+    """What tells how far behind each query is; None where the stream can't be asked: of Kafka that is not written."""
+    match settings.stream.source:
+        case "kinesis":
+            from ctc.aws.lags import ShardLags
+
+            return ShardLags(settings)
+        case "kafka":
+            return None
+
+
+def trade_shards(settings: Settings) -> KinesisShards:
+    """The trades' stream to read by shards, without Spark. Raises ConfigError for Kafka, whose own tools show a topic."""
+    match settings.stream.source:
+        case "kinesis":
+            from ctc.aws.kinesis_shards import KinesisShards
+
+            return KinesisShards(settings, settings.stream.trades, attempts=3)
+        case "kafka":
+            raise ConfigError(
+                f"this reads Kinesis alone: the trades of this session are in the Kafka topic {settings.stream.trades} "
+                f"at {settings.stream.bootstrap}, records of zstd-compressed NDJSON"
+            )
 
 
 def create_resources(settings: Settings) -> None:
@@ -37,10 +88,21 @@ def create_resources(settings: Settings) -> None:
     from ctc.aws.dead_letters import expire_letters
     from ctc.aws.hot import create_tables as create_hot_tables
     from ctc.aws.lakehouse import create_tables
-    from ctc.aws.streams import create_streams
 
-    create_streams(settings)
+    _create_streams(settings)
     create_tables(settings)
     expire_letters(settings)
     create_hot_tables(settings)
     create_alarms(settings)
+
+
+def _create_streams(settings: Settings) -> None:
+    match settings.stream.source:
+        case "kinesis":
+            from ctc.aws.streams import create_streams
+
+            create_streams(settings)
+        case "kafka":
+            from ctc.kafka.topics import create_topics
+
+            create_topics(settings)

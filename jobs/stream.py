@@ -20,6 +20,7 @@ from ctc.spark.app import QueryPlan, StreamingApp
 from ctc.spark.plans import dead_letters_plan, detect_plan, lake_plan
 from ctc.spark.session import build_session
 from ctc.spark.warmth import wait_warm
+from ctc.wiring import record_source
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def _run(queries: frozenset[str], detectors: frozenset[str], *, standby: bool) -
     state = session_state()
     settings = settings_of(state)
     spark = build_session(settings, "ctc-" + "-".join(sorted(queries)), state)
-    app = StreamingApp(spark, settings, state)
+    app = StreamingApp(spark, settings, state, record_source(settings))
     plans: list[QueryPlan] = []
     if "detect" in queries:
         plans.append(detect_plan(app, settings, detectors, DynamoAlerts(settings), DynamoMetrics(settings)))

@@ -6,6 +6,7 @@
     .tools/infra      checkov, regopy and moto, from infra.lock: only with --infra
     .tools/java/home  Java 17: a link to the machine's, or to one fetched beside it
     .tools/ivy        Iceberg's jars, by Spark's own resolver
+    .tools/kafka      a Kafka broker's jars, and those of Spark's reader of Kafka: only with --kafka
     .tools/node/bin   Node and npm: links to the machine's, or to those of node.lock
     dashboard/web     its node_modules from package-lock.json, and its build in dist
 
@@ -35,13 +36,17 @@ INFRA = TOOLS / "infra"
 JAVA = TOOLS / "java" / "home"
 IVY = TOOLS / "ivy"
 COMPILED = "compiled "  # what `fill` makes of a lock, for environments made before it compiled
+KAFKA = TOOLS / "kafka"
+BROKER = ROOT / "sim" / "kafka_broker.py"
 SPARK_SESSION = ROOT / "ctc" / "spark" / "session.py"
 SPARK_ARCHIVE = ROOT / "ctc" / "spark" / "archive.py"
 SPARK_WARMTH = ROOT / "ctc" / "spark" / "warmth.py"
 ARCHIVE = TOOLS / "spark.jsa"
 NODE = TOOLS / "node" / "bin" / "node"
 OLDEST_NODE = 20
-FOR_THE_PAGE = ("node", "web", "dashboard")  # the last parts: only the dashboard needs them
+# The last parts, without which all else works.
+FOR_KAFKA = ("kafka-reader", "kafka-broker")
+FOR_THE_PAGE = ("node", "web", "dashboard")
 WEB = ROOT / "dashboard" / "web"
 OPENAPI = ROOT / "tests" / "api" / "openapi.json"  # the dashboard's types are made from it
 
@@ -69,15 +74,18 @@ def main() -> None:
             try:
                 bring_up_to_date(part)
             except SystemExit:
-                if part.name not in FOR_THE_PAGE:
+                if part.name in FOR_KAFKA:
+                    say("going on without Kafka: all else works, its tests are skipped, and the next `make kafka-setup` tries again")
+                elif part.name in FOR_THE_PAGE:
+                    say("going on without the dashboard: all else works, and the next `make setup` tries again")
+                    return
+                else:
                     raise
-                say("going on without the dashboard: all else works, and the next `make setup` tries again")
-                return
 
 
 def parts() -> list[Part]:
     """Every part, in the order in which they need each other."""
-    packages = spark_packages()
+    packages = named(SPARK_SESSION, "PACKAGES")
     return [
         Part("uv", "uv", text("bootstrap.lock"), UV, make_uv),
         Part(
@@ -90,7 +98,7 @@ def parts() -> list[Part]:
         Part("emulator", "the emulator's environment", COMPILED + text("emulator.lock"), EMULATOR / "bin" / "ministack", make_emulator),
         *(infra_parts() if "--infra" in sys.argv[1:] else ()),
         Part("java", "Java 17", "17", JAVA / "bin" / "java", make_java),
-        Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages)),
+        Part("jars", "Iceberg's jars", packages, IVY / "jars", lambda: make_jars(packages, IVY)),
         Part(
             "classes",
             "an archive of Spark's classes",
@@ -98,6 +106,7 @@ def parts() -> list[Part]:
             ARCHIVE,
             make_archive,
         ),
+        *(kafka_parts() if "--kafka" in sys.argv[1:] else ()),
         Part("node", f"Node {OLDEST_NODE} or newer", text("node.lock"), NODE, make_node),
         Part("web", "the dashboard's packages", text(WEB / "package-lock.json"), WEB / "node_modules", lambda: npm("ci")),
         Part("dashboard", "the dashboard", web_sources(), WEB / "dist" / "index.html", lambda: npm("run", "build")),
@@ -108,6 +117,16 @@ def infra_parts() -> list[Part]:
     """What tests the infrastructure; a session needs none of it."""
     lock = ROOT / "infra.lock"
     return [Part("infra", "what tests the infrastructure", text(lock), INFRA / "bin" / "checkov", lambda: fill(INFRA, lock))]
+
+
+def kafka_parts() -> list[Part]:
+    """A broker to test against, and what Spark reads it with; a session on Kinesis needs neither."""
+    reader, broker = named(SPARK_SESSION, "KAFKA_PACKAGES"), named(BROKER, "PACKAGES")
+    spark, own = KAFKA / "spark", KAFKA / "broker"
+    return [
+        Part("kafka-reader", "Spark's reader of Kafka", reader, spark / "jars", lambda: make_jars(reader, spark)),
+        Part("kafka-broker", "a Kafka broker", broker, own / "jars", lambda: make_jars(broker, own)),
+    ]
 
 
 def bring_up_to_date(part: Part) -> None:
@@ -205,16 +224,16 @@ def fetch_java() -> Path:
     return home
 
 
-def spark_packages() -> str:
-    """The Maven coordinates that `ctc.spark.session` names, comma-separated."""
-    for node in ast.parse(SPARK_SESSION.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PACKAGES":
+def named(file: Path, name: str) -> str:
+    """The Maven coordinates that a module names at its top, comma-separated."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ",".join(ast.literal_eval(node.value))
-    return fail(f"{SPARK_SESSION} no longer has PACKAGES: mend `spark_packages` in {__file__}")
+    return fail(f"{file} no longer has {name}: mend `parts` in {__file__}")
 
 
-def make_jars(packages: str) -> None:
-    """Let spark-submit resolve them once, for a script that does nothing."""
+def make_jars(packages: str, ivy: Path) -> None:
+    """Let spark-submit resolve them once, for a script that does nothing; without what Spark has itself."""
     nothing = TOOLS / "nothing.py"
     nothing.write_text("")
     submit: list[str | Path] = [
@@ -223,8 +242,10 @@ def make_jars(packages: str) -> None:
         "local[1]",
         "--packages",
         packages,
+        "--exclude-packages",
+        "org.apache.hadoop:hadoop-client-runtime",
         "--conf",
-        f"spark.jars.ivy={IVY}",
+        f"spark.jars.ivy={ivy}",
     ]
     remedy = "does this machine reach Maven Central (https, or the proxy and mirror of its settings)?"
     machine = {**os.environ, "JAVA_HOME": str(JAVA), "PYSPARK_PYTHON": str(VENV / "bin" / "python")}

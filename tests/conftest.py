@@ -17,6 +17,8 @@ from ctc.settings import ROOT, Settings, become_child, load_profile, machine
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from sim.kafka_broker import KafkaBroker
+
 
 def pytest_configure() -> None:
     """Hear Ctrl-C: a shell has what it starts in the background ignore it, and so would every process of a test."""
@@ -55,6 +57,21 @@ def emulator_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sett
         yield settings
     finally:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """The Kafka broker that this run shares; skipped where its jars could not be had."""
+    from sim.kafka_broker import JARS, KafkaBroker, class_path
+
+    if not class_path():
+        pytest.skip(f"no Kafka broker in {JARS}: `make kafka-setup` gets it from Maven Central")
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,12 @@ def test_settings_are_frozen() -> None:
         load_profile("sim").aws.region = "eu-west-1"  # type: ignore[misc]
 
 
+def test_kafka_needs_to_know_where_its_brokers_are() -> None:
+    with pytest.raises(ConfigError, match="CTC_STREAM__BOOTSTRAP"):
+        load_profile("sim", {"stream.source": "kafka"})
+    assert load_profile("sim", {"stream.source": "kafka", "stream.bootstrap": "127.0.0.1:9092"}).stream.source == "kafka"
+
+
 def test_unknown_profile_names_the_known() -> None:
     with pytest.raises(ConfigError, match=r"no profile 'prod'; choose one of: cloud, live, localstack, sim"):
         load_profile("prod")

@@ -58,9 +58,9 @@ def build_local(settings: Settings, state: Path) -> FastAPI:
 
         return DuckLake(settings)
 
-    from ctc.aws.lags import ShardLags
+    from ctc.wiring import stream_lags
 
-    return build(settings, state, LakeTrace(open_lake), ShardLags(settings), lambda: ThreadPoolExecutor(HELPERS))
+    return build(settings, state, LakeTrace(open_lake), stream_lags(settings), lambda: ThreadPoolExecutor(HELPERS))
 
 
 def listen(port: int) -> socket.socket:

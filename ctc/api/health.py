@@ -21,6 +21,7 @@ QUIET_S = 60  # of the stream's time
 ENDED = frozenset({"done", "ended", "finished", "stopped"})
 PACKAGES = {"fastapi": "fastapi", "spark": "pyspark"}
 NOT_HERE = "no query has published how far it has read"
+NOT_ASKED = "of this stream it is not asked how far behind the queries are"
 Lags = Callable[[Mapping[str, Any]], dict[str, dict[str, float]]]
 
 
@@ -122,8 +123,10 @@ class SessionHealth:
             for name in self._triggers_s
             if isinstance(offset := ((published.get(name) or {}).get("progress") or {}).get("offset"), dict)
         }
-        if self._lags is None or not offsets or pipeline == "ended":
+        if not offsets or pipeline == "ended":
             return {}, "the session has ended" if pipeline == "ended" else NOT_HERE
+        if self._lags is None:
+            return {}, NOT_ASKED
         try:
             return self._lags(offsets), None
         except CtcError:

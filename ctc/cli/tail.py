@@ -59,14 +59,14 @@ def tail(
     known_exchange(settings, exchange)
     if raw and format == "json":
         raise ConfigError("--raw gives the stream's own lines: leave --format out")
-    from ctc.aws.kinesis_shards import KinesisShards  # half a second of imports that `ctc --help` does without
-    from ctc.aws.tail import Tail
+    from ctc.aws.tail import Tail  # half a second of imports that `ctc --help` does without
+    from ctc.wiring import trade_shards
 
     watched = Watched(state)
     with reachable(state) as settings:
         show = _Raw() if raw else _Json() if format == "json" else _Table()
         picked = _Picked(show, frozenset(settings.session.symbols), symbol, exchange, heartbeats, limit)
-        reading = Tail(KinesisShards(settings, settings.stream.trades, attempts=3), oldest=start == "oldest")
+        reading = Tail(trade_shards(settings), oldest=start == "oldest")
 
         def step() -> None:
             while True:

@@ -27,7 +27,6 @@ from pyspark.sql.streaming.query import StreamingQuery
 from ctc import status
 from ctc.errors import DataLoss, EngineLost, StreamError
 from ctc.settings import Settings
-from ctc.spark.source import KinesisDataSource
 
 log = logging.getLogger("ctc.spark")
 
@@ -37,6 +36,8 @@ STAGGER_S = 15.0
 REHEARSED, REHEARSED_BYTES, REHEARSAL_S = 8, 64 << 10, 40.0  # batches of a query, bytes of a shard in each, and how long it may take
 ENDING_S = 5.0  # a JVM that does not answer any more may take to end
 Sink = Callable[[DataFrame, int], None]
+# A stream's records from its oldest on, with the columns of `ctc.spark.source`; bytes of a shard that the first and any batch may have.
+ReadRecords = Callable[[SparkSession, Settings, str, int | None, int | None], DataFrame]
 
 
 class QueryPlan(msgspec.Struct, frozen=True):
@@ -55,27 +56,11 @@ class QueryPlan(msgspec.Struct, frozen=True):
     rehearse: Sink | None = None
 
 
-def read_records(
-    spark: SparkSession, settings: Settings, stream: str, first_bytes: int | None = None, most_bytes: int | None = None
-) -> DataFrame:
-    """The stream's records as the configured source gives them, at most so many bytes of a shard in a batch."""
-    most = most_bytes or settings.spark.max_bytes_per_shard
-    spark.dataSource.register(KinesisDataSource)
-    return (
-        spark.readStream.format(settings.stream.source)
-        .option("settings", msgspec.json.encode(settings).decode())
-        .option("kinesis.streamName", stream)
-        .option("kinesis.maxBytesPerShard", str(most))
-        .option("kinesis.firstMaxBytesPerShard", str(min(most, first_bytes or most)))
-        .load()
-    )
-
-
 class StreamingApp:
     """One Spark application with its queries; `run` returns when it is told to stop, or raises when a query can't be kept up."""
 
-    def __init__(self, spark: SparkSession, settings: Settings, state: Path) -> None:
-        self._spark, self._settings, self._state = spark, settings, state
+    def __init__(self, spark: SparkSession, settings: Settings, state: Path, read: ReadRecords) -> None:
+        self._spark, self._settings, self._state, self._read = spark, settings, state, read
         self._checkpoints = settings.spark.checkpoints or str(state / "checkpoints")
         self._stop = threading.Event()
         self._plans: dict[str, QueryPlan] = {}
@@ -105,7 +90,7 @@ class StreamingApp:
                 plan.rehearse(batch, batch_id)
                 seen += 1
 
-            records = read_records(self._spark, self._settings, plan.stream, most_bytes=REHEARSED_BYTES)
+            records = self._read(self._spark, self._settings, plan.stream, None, REHEARSED_BYTES)
             query = (
                 plan.transform(records)
                 .writeStream.outputMode("update")
@@ -171,7 +156,7 @@ class StreamingApp:
             self._running[plan.name] = _words(error)
 
     def _records(self, plan: QueryPlan) -> DataFrame:
-        return read_records(self._spark, self._settings, plan.stream, plan.first_bytes)
+        return self._read(self._spark, self._settings, plan.stream, plan.first_bytes, None)
 
     def _keep_up(self, name: str) -> None:
         query = self._running[name]

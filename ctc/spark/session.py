@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from ctc.errors import SetupError
 from ctc.settings import ROOT, Settings
 
 # Spark 4.1 is the newest with an Iceberg runtime, and what emr-spark-8.1.0 runs.
@@ -19,6 +20,10 @@ FILE_MANAGER = "org.apache.spark.sql.execution.streaming.checkpointing.FileSyste
 # Where `make setup` has them. On the JVM's own class path, not as `spark.jars.packages`: those are resolved, copied and put on every
 # Python worker's path at each start, and the class archive can't hold what they bring.
 JARS = tuple(ROOT / ".tools" / "ivy" / "jars" / f"{'-'.join(name.replace(':', '_', 1).split(':'))}.jar" for name in PACKAGES)
+# Spark's own reader of Kafka, by `make kafka-setup`: given as `spark.jars`, since the class archive is for the class path above.
+KAFKA_PACKAGES = ("org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1",)
+KAFKA_JARS = ROOT / ".tools" / "kafka" / "spark" / "jars"
+SOURCE_JARS = {"kinesis": None, "kafka": KAFKA_JARS}
 # Made by `make setup` (ctc.spark.archive).
 ARCHIVE = ROOT / ".tools" / "spark.jsa"
 # The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades.
@@ -73,7 +78,9 @@ def _engine(settings: Settings, state: Path) -> dict[str, str]:
 
 
 def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> dict[str, str]:
+    jars = source_jars(settings)
     return {
+        **({"spark.jars": ",".join(jars)} if jars else {}),
         "spark.master": settings.spark.master,
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.bindAddress": "127.0.0.1",
@@ -92,6 +99,17 @@ def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> di
             (*JAVA_OPTIONS, *java_options, f"-Dlog4j2.configurationFile=file:{LOG4J}", f"-Dderby.system.home={state / 'spark'}")
         ),
     }
+
+
+def source_jars(settings: Settings) -> list[str]:
+    """The jars of the stream's source, beyond Spark's own. Raises SetupError where they are not there."""
+    folder = SOURCE_JARS[settings.stream.source]
+    if folder is None:
+        return []
+    found = sorted(map(str, folder.glob("*.jar")))
+    if not found:
+        raise SetupError(f"Spark's jars for {settings.stream.source} are not in {folder}: run `make {settings.stream.source}-setup`")
+    return found
 
 
 def _catalog(settings: Settings) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from fakes_hot import MemoryMetrics
 from samples_hot import NOON, a_snapshot
 
-from ctc.api.health import SessionHealth
+from ctc.api.health import NOT_ASKED, SessionHealth
 from ctc.api.models import Health
 from ctc.errors import StreamError
 
@@ -129,4 +129,7 @@ def test_lag_is_by_shard_and_query_or_absent_with_a_reason(session: Session) -> 
         raise StreamError("secret")
 
     assert session.health(lags=silent).shards_absent == "the stream does not answer"
+    assert session.health().shards_absent == NOT_ASKED
+    for name in TRIGGERS:
+        session.says(name, 0.1, state="running", progress=None)
     assert session.health().shards_absent == "no query has published how far it has read"

@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from recording_oracle import tape_of
+from sessions import CTC, DEADLINE_S, MARKET, batch_of, ctc, rows, until
 
 from ctc import status
 from ctc.aws.clients import client
@@ -35,36 +35,8 @@ from sim.report import log_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
-CTC = [sys.executable, "-c", "from ctc.cli.main import main; main()"]
 FIXTURES = ROOT / "tests" / "fixtures" / "realdata"
 WHALE = Decimal(100_000)
-DEADLINE_S = 600
-MARKET = ("--minutes", "45", "--rate", "0.5", "--seed", "7")
-
-
-def ctc(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
-    return subprocess.run([*CTC, *map(str, words)], capture_output=True, text=True, timeout=900, check=False)
-
-
-def rows(state: Path, sql: str) -> list[dict[str, Any]]:
-    """What `ctc query` answers; decimals exact."""
-    answer = ctc("query", sql, "--format", "json", "--state", state)
-    assert answer.returncode == 0, answer.stderr
-    return list(json.loads(answer.stdout, parse_float=Decimal))
-
-
-def until(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for a condition while the session lives."""
-    deadline, pause = time.monotonic() + DEADLINE_S, 0.2
-    while not condition():
-        code = process.poll()
-        assert code is None, f"the session ended with {code} before {what}:\n{log.read_text()[-3000:]}"
-        assert time.monotonic() < deadline, f"{what} did not happen:\n{log.read_text()[-3000:]}"
-        try:
-            process.wait(pause)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 @contextmanager
@@ -80,16 +52,6 @@ def session_until_ctrl_c(log: Path, *words: str | Path) -> Iterator[subprocess.P
         if session.poll() is None:
             os.killpg(session.pid, signal.SIGKILL)  # its processes are on a leash
             session.wait()
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
-    """A session run to its end: its state, its report, what it said."""
-    folder = tmp_path_factory.mktemp("simulated")
-    state, report = folder / "state", folder / "report.json"
-    ran = ctc("sim", "--exit", *MARKET, "--state", state, "--free-ports", "--report", report)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return state, json.loads(report.read_text()), ran.stderr
 
 
 def test_session_finds_what_was_seeded_and_says_exactly_what_the_reference_says(
@@ -237,7 +199,7 @@ def sorted_rows(table: pa.Table, key: str) -> list[dict[str, Any]]:
 def test_session_outlives_poison_a_killed_spark_and_a_restart(tmp_path: Path) -> None:
     state, log = tmp_path / "state", tmp_path / "session.log"
     with session_until_ctrl_c(log, "sim", "--rate", "0.2", "--state", state, "--free-ports") as session:
-        until(lambda: _batch(state, "lake") >= 0 and _batch(state, "detect") >= 1, "the first batches", session, log)
+        until(lambda: batch_of(state, "lake") >= 0 and batch_of(state, "detect") >= 1, "the first batches", session, log)
         settings = load_state(state)
         until(lambda: _alerts(settings) > 0, "an alert", session, log)
 
@@ -262,7 +224,7 @@ def test_session_outlives_poison_a_killed_spark_and_a_restart(tmp_path: Path) ->
         before = status.read(state, "detect") or {}
         os.kill(before["pid"], signal.SIGKILL)
         until(
-            lambda: (status.read(state, "detect") or {})["pid"] != before["pid"] and _batch(state, "detect") > before["batch"],
+            lambda: (status.read(state, "detect") or {})["pid"] != before["pid"] and batch_of(state, "detect") > before["batch"],
             "a batch after the kill",
             session,
             log,
@@ -290,11 +252,6 @@ def _alerts(settings: Settings) -> int:
         return 0
     assert answer["count"] == len(answer["alerts"])
     return int(answer["count"])
-
-
-def _batch(state: Path, query: str) -> int:
-    found = (status.read(state, query) or {}).get("batch")
-    return -1 if found is None else int(found)
 
 
 def _totals(state: Path, query: str) -> dict[str, int]:

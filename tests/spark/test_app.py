@@ -51,12 +51,8 @@ class App(StreamingApp):
     """Reads nothing, and does not wait between its tries."""
 
     def __init__(self, settings: Settings, state: Path, engine: Engine) -> None:
-        super().__init__(None, settings, state)  # type: ignore[arg-type]
-        self._engine = engine
+        super().__init__(None, settings, state, lambda *_: engine)  # type: ignore[arg-type, return-value]
         engine.app = self
-
-    def _records(self, plan: QueryPlan) -> Any:
-        return self._engine
 
 
 @pytest.fixture

@@ -36,7 +36,8 @@ from ctc.producer.tape import dead_letter
 from ctc.quality.alarms import NAMESPACE
 from ctc.quality.rules import RULES
 from ctc.settings import Settings, save_state
-from ctc.spark.app import QueryPlan, StreamingApp, read_records
+from ctc.spark.app import QueryPlan, StreamingApp
+from ctc.spark.kinesis import kinesis_records
 from ctc.spark.plans import dead_letters_plan, lake_plan
 from ctc.wiring import create_resources
 
@@ -60,7 +61,7 @@ class Stage:
 
     def __init__(self, spark: SparkSession, settings: Settings, state: Path) -> None:
         self._spark, self.settings, self._state = spark, settings, state
-        self._app = StreamingApp(spark, settings, state)
+        self._app = StreamingApp(spark, settings, state, kinesis_records)
 
     def plan(self, name: str) -> QueryPlan:
         """A plan with sinks that remember nothing, as in a new process."""
@@ -73,7 +74,7 @@ class Stage:
         """Take in all that the stream has; `around` may wrap the sink."""
         plan = self.plan(name)
         query = (
-            plan.transform(read_records(self._spark, self.settings, plan.stream))
+            plan.transform(kinesis_records(self._spark, self.settings, plan.stream))
             .writeStream.outputMode("update")
             .foreachBatch(around(plan.sink))
             .option("checkpointLocation", str(self._state / "checkpoints" / name))

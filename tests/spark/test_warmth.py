@@ -18,6 +18,7 @@ from ctc.detect import ALL_DETECTORS
 from ctc.exchanges import exchange
 from ctc.settings import Settings
 from ctc.spark.app import StreamingApp
+from ctc.spark.kinesis import kinesis_records
 from ctc.spark.plans import detect_plan, lake_plan
 from ctc.spark.warmth import exercise
 
@@ -47,7 +48,7 @@ def test_rehearsal_runs_the_real_queries_and_leaves_nothing(
     for start in range(0, len(trades), 20):
         data = pack(encode_line(trade) for trade in trades[start : start + 20])
         kinesis.put_record(StreamName=emulator.stream.trades, PartitionKey="BTC-USDT", Data=data)
-    app, store = StreamingApp(spark, emulator, tmp_path / "state"), Untouched()
+    app, store = StreamingApp(spark, emulator, tmp_path / "state", kinesis_records), Untouched()
     plans = [detect_plan(app, emulator, ALL_DETECTORS, store, store), lake_plan(app, emulator, store, store, store)]
     exercise(spark, tmp_path)
     monkeypatch.setattr("ctc.spark.app.REHEARSED", 1)  # all of the recording is less than one batch may hold
