@@ -67,6 +67,7 @@ class StreamingApp:
         self._running: dict[str, StreamingQuery | str] = {}  # or why it could not be started
         self._failures: dict[str, int] = {}
         self._reports: dict[str, dict[str, Any]] = {}
+        self._final: dict[str, set[str]] = {}  # symbols whose last line a query has taken in, since it has its checkpoint
 
     def report(self, query: str, values: dict[str, Any]) -> None:
         """What a sink tells after a batch; published with the query's own progress."""
@@ -111,6 +112,8 @@ class StreamingApp:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         self._plans = {plan.name: plan for plan in plans}
+        # Told by a process before this one, which is gone: nothing comes of such a symbol any more that would tell it again.
+        self._final = {plan.name: set((status.read(self._state, plan.name) or {}).get("final", ())) for plan in plans}
         waiting = list(plans)
         next_at = time.monotonic()
         while not self._stop.wait(0.2):
@@ -174,7 +177,9 @@ class StreamingApp:
             self._start(self._plans[name])
 
     def _publish(self, name: str, trouble: str | None = None) -> None:
-        query = self._running.get(name)
+        query, report = self._running.get(name), self._reports.get(name, {})
+        final = self._final.setdefault(name, set())
+        final.update(report.get("final", ()))
         progress = query.lastProgress if isinstance(query, StreamingQuery) and query.isActive else None
         status.publish(
             self._state,
@@ -184,7 +189,8 @@ class StreamingApp:
                 "trouble": trouble,
                 "failures": self._failures.get(name, 0),
                 "progress": _slim(json.loads(progress.json)) if progress is not None else None,
-                **self._reports.get(name, {}),
+                **report,
+                "final": sorted(final),
             },
         )
 

@@ -118,7 +118,6 @@ class LakeSink:
         self._report = report
         self._known: dict[tuple[str, str], int] = {}
         self._totals: dict[str, int] = {}
-        self._final: set[str] = set()
         self._clocks: dict[str, datetime] = {}
 
     def rehearse(self, batch: DataFrame, batch_id: int) -> None:
@@ -159,7 +158,6 @@ class LakeSink:
 
     def _tell(self, found: _Beside, batch_id: int) -> None:
         self._clocks |= found.clocks
-        self._final |= found.final
         for name, value in found.counts.items():
             self._totals[name] = self._totals.get(name, 0) + value
         self._report(
@@ -169,7 +167,7 @@ class LakeSink:
                 "last": found.counts,
                 "totals": self._totals,
                 "clock": min(self._clocks.values(), default=None),
-                "final": sorted(self._final),
+                "final": sorted(found.final),
                 "quality_waiting": self._quality.waiting,
             },
         )

@@ -87,3 +87,18 @@ def test_query_that_can_never_be_started_ends_the_process_with_its_reason(tmp_pa
     said = status.read(tmp_path, "lake")
     assert said is not None
     assert said["state"] == "failed"
+
+
+@pytest.mark.usefixtures("signals")
+def test_symbols_that_ended_stay_ended_for_the_process_that_comes_after(tmp_path: Path) -> None:
+    first = App(load_profile("sim"), tmp_path, Engine(refuses=0))
+    first.report("lake", {"final": ["BTC-USDT"], "batch": 7})
+    second = App(load_profile("sim"), tmp_path, Engine(refuses=0))
+    second.run([plan()])
+    said = status.read(tmp_path, "lake")
+    assert said is not None
+    assert said["final"] == ["BTC-USDT"]
+    second.report("lake", {"final": ["ETH-USDT"], "batch": 8})
+    said = status.read(tmp_path, "lake")
+    assert said is not None
+    assert (said["final"], said["batch"]) == (["BTC-USDT", "ETH-USDT"], 8)
