@@ -47,7 +47,7 @@ def test_scores_are_drawn_and_listed_by_address(session: Settings) -> None:
     assert "after a fee of 4.5" in words(app)
     (listed,) = frames(app)
     assert listed["wallet"].tolist() == [address(1), address(2)]
-    assert listed[["low_bp", "high_bp"]].to_numpy().tolist() == [["2.7", "7.5"], ["-0.4", "3.4"]]
+    assert listed[["low_bp", "high_bp"]].to_numpy().tolist() == [["2.70", "7.50"], ["-0.40", "3.40"]]
     (intervals,) = drawn(app)
     assert intervals["encoding"]["y"]["sort"] == "ascending"
     assert (intervals["encoding"]["x"]["field"], intervals["encoding"]["x2"]["field"]) == ("low", "high")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from ctc.settings import Settings
@@ -72,7 +73,15 @@ def _scores(scores: list[WalletScore]) -> None:
         "By address: the order says nothing. Line and dot: alpha with its 90 % interval, shrunk the more the less is known. Tick: the mean "
         "as measured. Grey where no skill can be detected: the mean and its standard error over days, which are no evidence of anything."
     )
-    st.dataframe(words.exact(words.frame(scores, LISTED)), hide_index=True, height="content" if len(scores) < 10 else 380)
+    st.dataframe(_rounded(words.frame(scores, LISTED)), hide_index=True, height="content" if len(scores) < 10 else 380)
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Hundredths of a basis point, thousandths of a probability: more digits say nothing of an estimate. `ctc wallets` has them all."""
+    shown = {name: "{:.2f}" if name.endswith("_bp") else "{:.3f}" for name in LISTED if name.endswith("_bp") or name.startswith("p_")}
+    return table.assign(
+        **{name: table[name].map(lambda value, form=form: "" if value is None else form.format(value)) for name, form in shown.items()}
+    )
 
 
 frame.page("Wallets", "Who traded ahead of the price, as far as luck can be told apart", show)
