@@ -49,10 +49,16 @@ def _nothing() -> None:
 
 def go_on(session: Session, screen: Screen, meanwhile: Callable[[], None] = _nothing) -> None:
     """Run until Ctrl-C; the inspector joins when the first batch is through, so as not to hold that up."""
-    if watch(session, screen, until=lambda: "batch" in (status.read(session.state, "detect") or {}), meanwhile=meanwhile):
-        session.start([inspector_program(session.settings)])
-        screen.say("running")
-        watch(session, screen, until=lambda: False, meanwhile=meanwhile)
+    joining = [inspector_program(session.settings)]
+
+    def each_time() -> None:
+        meanwhile()
+        if joining and "batch" in (status.read(session.state, "detect") or {}):
+            session.start([joining.pop()])
+            screen.say("running")
+
+    # One watch for all of it: between two of them a Ctrl-C would be nobody's.
+    watch(session, screen, until=lambda: False, meanwhile=each_time)
 
 
 def watch(
