@@ -101,7 +101,7 @@ def test_jobs_end(path: Path) -> None:
 def test_ci_has_every_part_that_was_asked_for() -> None:
     called = {name: " ".join(step["run"] for step in steps(job) if "run" in step) for name, job in jobs(FOLDER / "ci.yml").items()}
     assert called["test"].endswith("make test")
-    assert called["infra"] == "make infra-test"
+    assert called["infra"] == "make infra-test make infra-sim"
     assert called["contract"] == "make contract"
     assert "node" in called["dashboard"]
 
