@@ -65,8 +65,11 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
         results = {symbol: reference_of(lake, symbol, settings) for symbol in settings.session.symbols}
         hot = list(all_alerts(settings))
         rows = lake.query("select * from anomalies").to_pylist()
-        plan = load_plan(state) if replay is None else None
-        sent = recorded_trades(settings, replay) if replay is not None else tape_of(load_plan(state))
+        if replay is not None:
+            plan, sent = None, recorded_trades(settings, replay)
+        else:
+            plan = load_plan(state)
+            sent = tape_of(plan)
         card = score(
             load_truth(state) if plan is not None else [],
             results,

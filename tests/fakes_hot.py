@@ -17,6 +17,16 @@ from ctc.wallets import ScoreRun, WalletScore
 _END = datetime.max.replace(tzinfo=UTC)
 
 
+class Wall:
+    """A wall clock that stands until a test moves it."""
+
+    def __init__(self, now: str) -> None:
+        self.now = datetime.fromisoformat(now)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 def _wall() -> datetime:
     return datetime.now(UTC)
 

@@ -81,31 +81,33 @@ class StreamingApp:
         What a first batch costs above a later one is then paid: planning, classes, code that Spark generates, connections.
         """
         for plan in plans:
-            if plan.rehearse is None or told():
-                continue
-            seen = 0
+            if plan.rehearse is not None and not told():
+                log.info("rehearsed %s for %d batches", plan.name, self._rehearsed(plan, plan.rehearse, folder, told))
 
-            def sink(batch: DataFrame, batch_id: int, plan: QueryPlan = plan) -> None:
-                nonlocal seen
-                assert plan.rehearse is not None
-                plan.rehearse(batch, batch_id)
-                seen += 1
+    def _rehearsed(self, plan: QueryPlan, take: Sink, folder: Path, told: Callable[[], bool]) -> int:
+        """How many batches it took."""
+        seen = 0
 
-            records = self._read(self._spark, self._settings, plan.stream, None, REHEARSED_BYTES)
-            query = (
-                plan.transform(records)
-                .writeStream.outputMode("update")
-                .foreachBatch(sink)
-                .option("checkpointLocation", f"{folder}/{plan.name}")
-                .start()
-            )
-            deadline, pause = time.monotonic() + REHEARSAL_S, threading.Event()
-            while query.isActive and seen < REHEARSED and not told() and time.monotonic() < deadline:
-                pause.wait(0.1)
-            self._stop_between_batches(query)
-            if (error := query.exception()) is not None:
-                log.warning("%s could not be rehearsed: %s", plan.name, error)
-            log.info("rehearsed %s for %d batches", plan.name, seen)
+        def sink(batch: DataFrame, batch_id: int) -> None:
+            nonlocal seen
+            take(batch, batch_id)
+            seen += 1
+
+        records = self._read(self._spark, self._settings, plan.stream, None, REHEARSED_BYTES)
+        query = (
+            plan.transform(records)
+            .writeStream.outputMode("update")
+            .foreachBatch(sink)
+            .option("checkpointLocation", f"{folder}/{plan.name}")
+            .start()
+        )
+        deadline, pause = time.monotonic() + REHEARSAL_S, threading.Event()
+        while query.isActive and seen < REHEARSED and not told() and time.monotonic() < deadline:
+            pause.wait(0.1)
+        self._stop_between_batches(query)
+        if (error := query.exception()) is not None:
+            log.warning("%s could not be rehearsed: %s", plan.name, error)
+        return seen
 
     def run(self, plans: list[QueryPlan], *, warm: bool = False) -> None:
         """Start the queries in their order, a `warm` engine all at once, and keep them up until SIGTERM or `stop`."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from fakes_hot import MemoryAlerts
+from fakes_hot import MemoryAlerts, Wall
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples_hot import NOON, an_alert
@@ -23,19 +23,9 @@ from ctc.settings import Settings
 pytestmark = pytest.mark.contract
 
 
-class Wall:
-    """A wall clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = datetime.fromisoformat("2030-01-01T00:00:00+00:00")
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def wall() -> Wall:
-    return Wall()
+    return Wall("2030-01-01T00:00:00+00:00")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

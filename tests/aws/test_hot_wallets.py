@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import pytest
-from fakes_hot import MemoryWallets
+from fakes_hot import MemoryWallets, Wall
 from samples_wallets import RUN, SCORES, a_score, address
 
 from ctc.aws import wallets as hot_wallets
@@ -20,19 +20,9 @@ pytestmark = pytest.mark.contract
 LATER = msgspec.structs.replace(RUN, run="later")
 
 
-class Wall:
-    """A wall clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 15, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def wall() -> Wall:
-    return Wall()
+    return Wall("2026-01-15T12:00:00+00:00")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
