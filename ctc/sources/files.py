@@ -115,7 +115,7 @@ class OpenPiece:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._left_at = self._file.tell()
+        self._left_at = self.position()  # a reader dropped half way may be ended after its file
         self._closing.close()
 
     def position(self) -> int:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ctc.errors import RecordingError
 from ctc.model import from_us
+from ctc.sources.files import OpenPiece, Piece
 from ctc.sources.frames import receive_time, take_apart
 from ctc.sources.recording import RecordedFrame, Recording
 from ctc.sources.survey import survey
@@ -225,6 +226,14 @@ def test_recording_that_is_read_again_counts_anew_and_knows_how_far_it_came(tmp_
     assert (recording.counts.lines, recording.position()) == (3, path.stat().st_size)
     assert [each.frame_time_us for each in recording] == [each.frame_time_us for each in first]
     assert (recording.counts.lines, recording.counts.unreadable) == (3, 1)
+
+
+def test_piece_whose_file_ended_before_it_is_left_without_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(FRAME)
+    with OpenPiece(Piece(path)) as piece:
+        piece.stream.close()
+    assert piece.position() == 0
 
 
 def test_recording_of_rest_pages_gives_their_trades_once_each() -> None:
