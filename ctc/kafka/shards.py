@@ -17,7 +17,7 @@ from ctc.kafka.places import number, offset_behind, partition_of, shard_of
 from ctc.settings import Settings
 from ctc.stream.shards import Entry, Page, Shard, lost
 
-PATIENT_S, HASTY_S = 10.0, 2.0  # how long each question to the brokers may take
+PATIENT_S, HASTY_S = 10.0, 5.0  # how long each question to the brokers may take
 FETCH_BYTES = 64 << 10  # at a time: a lag needs one record, and brokers bill what they send
 GROUP = "ctc-look"  # the client must have one, and asks for its coordinator: brokers make `__consumer_offsets`, where nothing is written
 
