@@ -11,9 +11,9 @@ from ctc.ports import Service, StreamWriter
 from ctc.settings import Settings
 
 if TYPE_CHECKING:
-    from ctc.aws.kinesis_shards import KinesisShards
-    from ctc.aws.lags import ShardLags
     from ctc.spark.app import ReadRecords
+    from ctc.stream.lags import ShardLags
+    from ctc.stream.shards import DatedShards
 
 
 def emulator(settings: Settings, state: Path) -> Service | None:
@@ -57,29 +57,33 @@ def record_source(settings: Settings) -> ReadRecords:
             return kafka_records
 
 
-def stream_lags(settings: Settings) -> ShardLags | None:
-    """What tells how far behind each query is; None where the stream can't be asked: of Kafka that is not written."""
+def stream_lags(settings: Settings) -> ShardLags:
+    """What tells how far behind each query is. It asks once and soon gives up: who wants to know asks again."""
+    from ctc.stream.lags import ShardLags
+
     match settings.stream.source:
         case "kinesis":
-            from ctc.aws.lags import ShardLags
+            from ctc.aws import kinesis_shards
 
-            return ShardLags(settings)
+            return ShardLags(kinesis_shards.KinesisShards(settings, settings.stream.trades, attempts=1), kinesis_shards.taken)
         case "kafka":
-            return None
+            from ctc.kafka.places import taken
+            from ctc.kafka.shards import HASTY_S, KafkaShards
+
+            return ShardLags(KafkaShards(settings, settings.stream.trades, HASTY_S), taken)
 
 
-def trade_shards(settings: Settings) -> KinesisShards:
-    """The trades' stream to read by shards, without Spark. Raises ConfigError for Kafka, whose own tools show a topic."""
+def trade_shards(settings: Settings) -> DatedShards:
+    """The trades' stream to read by shards, without Spark."""
     match settings.stream.source:
         case "kinesis":
             from ctc.aws.kinesis_shards import KinesisShards
 
             return KinesisShards(settings, settings.stream.trades, attempts=3)
         case "kafka":
-            raise ConfigError(
-                f"this reads Kinesis alone: the trades of this session are in the Kafka topic {settings.stream.trades} "
-                f"at {settings.stream.bootstrap}, records of zstd-compressed NDJSON"
-            )
+            from ctc.kafka.shards import KafkaShards
+
+            return KafkaShards(settings, settings.stream.trades)
 
 
 def create_resources(settings: Settings) -> None:
@@ -89,19 +93,20 @@ def create_resources(settings: Settings) -> None:
     from ctc.aws.hot import create_tables as create_hot_tables
     from ctc.aws.lakehouse import create_tables
 
-    _create_streams(settings)
+    create_streams(settings)
     create_tables(settings)
     expire_letters(settings)
     create_hot_tables(settings)
     create_alarms(settings)
 
 
-def _create_streams(settings: Settings) -> None:
+def create_streams(settings: Settings) -> None:
+    """The streams of trades and of dead letters; what is there stays."""
     match settings.stream.source:
         case "kinesis":
-            from ctc.aws.streams import create_streams
+            from ctc.aws import streams
 
-            create_streams(settings)
+            streams.create_streams(settings)
         case "kafka":
             from ctc.kafka.topics import create_topics
 

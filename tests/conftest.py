@@ -109,3 +109,9 @@ def emulator(emulator_settings: Settings) -> Settings:
         lake=msgspec.structs.replace(found.lake, database=f"{own}_db", bucket=f"{own}-lake", raw_bucket=f"{own}-raw"),
         tables=msgspec.structs.replace(found.tables, alerts=f"{own}-alerts", metrics=f"{own}-metrics"),
     )
+
+
+@pytest.fixture
+def streams_on_kafka(emulator: Settings, kafka: KafkaBroker) -> Settings:
+    """The same with its streams on the shared broker."""
+    return msgspec.structs.replace(emulator, stream=msgspec.structs.replace(emulator.stream, source="kafka", bootstrap=kafka.bootstrap))

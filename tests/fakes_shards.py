@@ -1,4 +1,4 @@
-"""A stream in memory: what `ctc.aws.shards.Shards` asks of Kinesis, with reshards, retention and faults on order.
+"""A stream in memory: what `ctc.stream.shards.Shards` asks of Kinesis, with reshards, retention and faults on order.
 
 Closed shards keep their records until the retention takes them, as on AWS (MiniStack drops them at once).
 """
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import md5
 
-from ctc.aws.shards import Entry, ExpiredIterator, Page, Shard, Span, lost
 from ctc.errors import StreamError
+from ctc.stream.shards import Entry, ExpiredIterator, Page, Shard, Span, lost
 
 HASHES = 1 << 128
 SECOND_US = 1_000_000

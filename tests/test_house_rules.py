@@ -70,6 +70,11 @@ def reaches_for_aws(node: ast.AST) -> bool:
     return bool(imported(node) & AWS)
 
 
+def asks_which_stream(node: ast.AST) -> bool:
+    asked = [node.left, *node.comparators] if isinstance(node, ast.Compare) else [node.subject] if isinstance(node, ast.Match) else []
+    return any(ast.unparse(each).endswith("stream.source") for each in asked)
+
+
 def knows_the_simulator(node: ast.AST) -> bool:
     return "sim" in imported(node)
 
@@ -82,6 +87,10 @@ RULES: dict[str, tuple[list[Path], Callable[[ast.AST], bool]]] = {
     "no float where money is defined": (EXACT, makes_a_float),
     "servers bind 127.0.0.1": (PRODUCT, binds_everywhere),
     "AWS is reached through ctc.aws alone": ([p for p in PRODUCT if ROOT / "ctc" / "aws" not in p.parents], reaches_for_aws),
+    "ctc.wiring alone asks which stream it is": (
+        [p for p in PRODUCT if p not in (ROOT / "ctc" / "wiring.py", ROOT / "ctc" / "settings.py")],
+        asks_which_stream,
+    ),
     "the platform does not know its simulator": (sources("ctc", "jobs", "dashboard"), knows_the_simulator),
 }
 
@@ -113,6 +122,8 @@ def test_rule_holds(rule: str) -> None:
         (makes_a_float, "x = 0.5"),
         (binds_everywhere, "serve('0.0.0.0', 80)"),
         (reaches_for_aws, "def f():\n    from botocore.config import Config"),
+        (asks_which_stream, "if settings.stream.source == 'kafka': f()"),
+        (asks_which_stream, "match stream.source:\n    case 'kinesis': f()"),
         (knows_the_simulator, "from sim.market import Market"),
     ],
 )

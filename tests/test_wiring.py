@@ -1,4 +1,4 @@
-"""Every source of the settings is wired, and says what it can't do."""
+"""Every source of the settings is wired."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from ctc.errors import ConfigError
+from ctc.aws.kinesis_shards import KinesisShards
+from ctc.kafka.shards import KafkaShards
 from ctc.settings import Settings, StreamSettings, load_profile
 from ctc.spark.kafka import kafka_records
 from ctc.spark.kinesis import kinesis_records
 from ctc.spark.session import SOURCE_JARS
+from ctc.stream.lags import ShardLags
 from ctc.wiring import record_source, stream_lags, trade_shards
 
 READERS = {"kinesis": kinesis_records, "kafka": kafka_records}
+SHARDS = {"kinesis": KinesisShards, "kafka": KafkaShards}
 SOURCES = get_args(get_type_hints(StreamSettings)["source"])
 
 
@@ -27,7 +30,7 @@ def test_every_source_has_its_reader_and_its_jars(source: str) -> None:
     assert source in SOURCE_JARS
 
 
-def test_kafka_is_not_read_as_if_it_had_shards_of_kinesis() -> None:
-    assert stream_lags(on("kafka")) is None
-    with pytest.raises(ConfigError, match=r"Kafka topic trades at 127\.0\.0\.1:9"):
-        trade_shards(on("kafka"))
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_is_read_by_shards_and_asked_for_its_lags(source: str) -> None:
+    assert type(trade_shards(on(source))) is SHARDS[source]
+    assert isinstance(stream_lags(on(source)), ShardLags)

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from ctc.api.models import ENCODER
-from ctc.aws.kept import Kept
+from ctc.kept import Kept
 
 FRESH = "public, max-age=1"
 NO_SNIFF = {"X-Content-Type-Options": "nosniff"}

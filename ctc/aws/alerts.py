@@ -21,8 +21,8 @@ from ctc.aws.calendars import CalendarReader, CalendarWriter, calendar_of
 from ctc.aws.clients import translating
 from ctc.aws.gathered import Gathered
 from ctc.aws.hot import ENCODER, INDEXES, TTL, Document, Wall, bucket, decoded, expiry, query, reader, stamp, wall_clock, writer
-from ctc.aws.kept import Kept
 from ctc.errors import Throttled
+from ctc.kept import Kept
 from ctc.model import Alert
 from ctc.ports import AlertPage, Place
 from ctc.settings import Settings

@@ -17,7 +17,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from ctc.aws.hot import TTL, Wall, bucket, decoded, expiry
-from ctc.aws.kept import Kept
+from ctc.kept import Kept
 from ctc.model import Alert, to_us
 from ctc.settings import Settings
 

@@ -12,9 +12,9 @@ import msgspec
 
 from ctc.aws.clients import client, translating
 from ctc.aws.kinesis_shards import KinesisShards
-from ctc.aws.lags import Offset
 from ctc.errors import ConfigError
 from ctc.settings import Settings
+from ctc.stream.lags import Offset
 
 LEAST_S = 0.001
 QUERIES = ("detect", "lake")  # those that read the stream of trades

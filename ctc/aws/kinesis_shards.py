@@ -1,4 +1,4 @@
-"""Shards of a stream of AWS or an emulator: the boto3 side of `ctc.aws.shards`.
+"""Shards of a Kinesis stream of AWS or an emulator: `ctc.stream.shards` by boto3.
 
 A module of its own, and imported late by the Spark source: every Python process that Spark starts imports that one, and boto3
 costs half a second of each.
@@ -16,10 +16,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ctc.aws.clients import MISSING, THROTTLES, client, from_service
-from ctc.aws.shards import Entry, ExpiredIterator, Page, Shard, Span, lost
 from ctc.errors import CtcError, StreamError
 from ctc.model import from_us, to_us
 from ctc.settings import Settings
+from ctc.stream.lags import Offset
+from ctc.stream.shards import Entry, ExpiredIterator, Page, Shard, Span, lost
 
 DESCRIBED_FOR_US = 60_000_000
 _SLOW_DOWN = THROTTLES | {"KMSThrottlingException"}
@@ -85,9 +86,13 @@ class KinesisShards:
         ]
         return Page(entries, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0))
 
+    @property
+    def now_us(self) -> int:
+        return time_ns() // 1000
+
     def span(self) -> Span:
         """Since when records are held: the retention, or the stream's creation. Asked of the stream once a minute."""
-        now_us = time_ns() // 1000
+        now_us = self.now_us
         if self._described is None or not 0 <= now_us - self._described[0] < DESCRIBED_FOR_US:
             summary = self._ask(partial(self._client.describe_stream_summary, StreamName=self._stream))["StreamDescriptionSummary"]
             retention_us = int(summary["RetentionPeriodHours"]) * 3_600_000_000
@@ -117,6 +122,11 @@ class KinesisShards:
             if attempt < self._attempts - 1:
                 self._pause(min(5.0, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 - jitter
         raise StreamError(f"{self._stream}: gave up after {self._attempts} attempts: {trouble}") from trouble
+
+
+def taken(offset: Offset) -> dict[str, str]:
+    """The last sequence number that an offset of `ctc.spark.source` has of each open shard."""
+    return {shard: place["seq"] for shard, place in offset.items() if not place["closed"]}
 
 
 def _code(error: ClientError) -> str:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from ctc.aws.clients import translating
 from ctc.aws.hot import BATCH, ENCODER, TTL, Wall, document, expiry, hour, hours, put_batch, query, reader, stamp, wall_clock, writer
-from ctc.aws.kept import Kept
+from ctc.kept import Kept
 from ctc.model import Bar, GapLedger, IdSpan, Snapshot, Spread, to_us
 from ctc.quality.ledger import PRESENT
 from ctc.quality.settled import amended

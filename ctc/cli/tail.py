@@ -59,7 +59,7 @@ def tail(
     known_exchange(settings, exchange)
     if raw and format == "json":
         raise ConfigError("--raw gives the stream's own lines: leave --format out")
-    from ctc.aws.tail import Tail  # half a second of imports that `ctc --help` does without
+    from ctc.stream.tail import Tail  # half a second of imports that `ctc --help` does without
     from ctc.wiring import trade_shards
 
     watched = Watched(state)

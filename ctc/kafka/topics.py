@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from ctc.errors import SetupError, StreamError
+from ctc.kafka.errors import from_kafka
 from ctc.settings import Settings
 
 ANSWER_S = 15.0
@@ -17,7 +17,7 @@ BROKERS_CHOICE = -1
 def create_topics(settings: Settings) -> None:
     """The trades and dead-letter topics; one that is there stays as it is. `stream.shards` 0 leaves partitions to the brokers.
 
-    A record's time is that of its arrival. Raises SetupError where no broker answers.
+    A record's time is that of its arrival. Raises SetupError where no broker answers, StreamError where one refuses.
     """
     stream = settings.stream
     config = {"retention.ms": str(RETENTION_MS), "message.timestamp.type": "LogAppendTime"}
@@ -29,13 +29,5 @@ def create_topics(settings: Settings) -> None:
         try:
             making.result()
         except KafkaException as error:
-            _accept(error.args[0], name, stream.bootstrap)
-
-
-def _accept(error: KafkaError, name: str, bootstrap: str) -> None:
-    code = error.code()
-    if code == KafkaError.TOPIC_ALREADY_EXISTS:
-        return
-    if code in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
-        raise SetupError(f"no Kafka broker answers at {bootstrap} ({error.str()}): start it, or correct stream.bootstrap")
-    raise StreamError(f"creating the Kafka topic {name} at {bootstrap}: {error.str()}; check who may create topics there")
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise from_kafka(f"creating the Kafka topic {name} at {stream.bootstrap}", error.args[0], stream.bootstrap) from error

@@ -1,7 +1,6 @@
 """Kafka as a source: Spark's own format `kafka`, with the columns of `ctc.spark.source`.
 
-A partition is a shard. Its offset is the sequence number, beginning at 10^18: of one length, so that text and number have the
-same order, without leading zeros, so that one writing is the number's only one.
+Partitions and offsets are named as in `ctc.kafka.places`.
 Spark limits a batch by records and not by bytes, and for all partitions together.
 """
 
@@ -10,9 +9,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from ctc.kafka.places import FIRST_NUMBER, SHARD
 from ctc.settings import Settings
 
-FIRST_NUMBER = 10**18
 BATCHES_AHEAD = 4
 
 
@@ -40,7 +39,7 @@ def as_records(rows: DataFrame) -> DataFrame:
         F.coalesce("value", F.lit(b"")).alias("data"),
         F.col("topic").alias("streamName"),
         F.coalesce(F.make_valid_utf8(F.col("key").cast("string")), F.lit("")).alias("partitionKey"),
-        F.format_string("partition-%06d", "partition").alias("shardId"),
+        F.format_string(SHARD, "partition").alias("shardId"),
         (F.col("offset") + F.lit(FIRST_NUMBER)).cast("string").alias("sequenceNumber"),
         F.col("timestamp").alias("approximateArrivalTimestamp"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ctc.aws.shards import EMPTY_PAGES, Cursor, Entry, Shards
+from ctc.stream.shards import EMPTY_PAGES, Cursor, Entry, Shards
 
 
 class Shelf:

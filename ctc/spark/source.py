@@ -21,11 +21,11 @@ import msgspec
 import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
-from ctc.aws.shards import RANGE_BYTES, Entry, Shards, Span, lost, read_range
 from ctc.errors import ConfigError
 from ctc.model import from_us
 from ctc.settings import Settings
 from ctc.spark.shelf import Shelf
+from ctc.stream.shards import RANGE_BYTES, Entry, Span, SpannedShards, lost, read_range
 
 SCHEMA = "data binary, streamName string, partitionKey string, shardId string, sequenceNumber string, approximateArrivalTimestamp timestamp"
 ARROW = pa.schema(
@@ -72,7 +72,7 @@ class Connect:
     def __init__(self, settings: Settings, stream: str) -> None:
         self._settings, self._stream = settings, stream
 
-    def __call__(self) -> Shards:
+    def __call__(self) -> SpannedShards:
         from ctc.aws.kinesis_shards import KinesisShards  # late: see there
 
         return KinesisShards(self._settings, self._stream)
@@ -92,17 +92,17 @@ class KinesisStreamReader(DataSourceStreamReader):
     Held at any time: the batch that is planned, and at most as much (and the rest of a page) of what comes after it.
     """
 
-    def __init__(self, connect: Callable[[], Shards], stream: str, limit: int, first: int | None = None) -> None:
+    def __init__(self, connect: Callable[[], SpannedShards], stream: str, limit: int, first: int | None = None) -> None:
         self._connect, self._stream, self._limit = connect, stream, limit
         self._allowed = min(limit, first or limit)
-        self._shards: Shards | None = None
+        self._shards: SpannedShards | None = None
         self._first: Offset | None = None
         self._position: Offset | None = None
         self._shelves: dict[str, Shelf] = {}
         self._planned: tuple[Offset, Offset, list[InputPartition]] | None = None
 
     @property
-    def shards(self) -> Shards:
+    def shards(self) -> SpannedShards:
         if self._shards is None:
             self._shards = self._connect()
         return self._shards

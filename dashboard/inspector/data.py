@@ -157,7 +157,7 @@ def trades_behind(origin: Source, alert_id: str, revision: int, _found: Alert) -
 
 @st.cache_data(ttl=SLOW, show_spinner="Reading its record")
 def record(origin: Source, symbol: str, shard: str, number: str, at: datetime) -> pd.DataFrame:
-    """How many trades and heartbeats of one Kinesis record the lake kept, and which lines they were."""
+    """How many trades and heartbeats of one record of the stream the lake kept, and which lines they were."""
     parts = [
         f"select '{kind}' as lines, count(*) as kept, min(position) as first_line, max(position) as last_line from {table} "  # noqa: S608
         "where symbol = $symbol and timestamp between $first and $last and shard = $shard and sequence_number = $number"

@@ -16,7 +16,6 @@ from ctc.aws.dead_letters import DeadLetters
 from ctc.aws.kinesis_shards import KinesisShards
 from ctc.aws.lakehouse import TableAppender, rows_of_bars, rows_of_spreads
 from ctc.aws.metrics import DynamoMetrics
-from ctc.aws.tail import Tail
 from ctc.cli.live import with_ports
 from ctc.codec import encode_line, pack
 from ctc.detect.fold import SymbolFold
@@ -26,6 +25,7 @@ from ctc.processes import locked
 from ctc.producer.main import parse, producer_of
 from ctc.settings import Settings, load_profile, save_state
 from ctc.spark.lake import LakeFold, from_ipc
+from ctc.stream.tail import Tail
 from ctc.wiring import create_resources, stream_writers
 from sim.emulator import MiniStack
 from sim.exchange.__main__ import build

@@ -13,7 +13,6 @@ import msgspec
 
 from ctc.aws.kinesis_shards import KinesisShards
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
-from ctc.aws.shards import Entry
 from ctc.codec import read_record
 from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
 from ctc.model import Alert, Position
@@ -21,6 +20,7 @@ from ctc.quality.letters import Refused
 from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.lake import LakeFold, from_ipc
+from ctc.stream.shards import Entry
 from sim.compare import compare_hot, newest
 from sim.faults.facts import Facts, Table, plain
 from sim.reference import reference

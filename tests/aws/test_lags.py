@@ -1,4 +1,4 @@
-"""How far behind a query is, read off the emulator's stream."""
+"""How far behind a query is, read off the emulator's stream; off Kafka's in tests/kafka."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 from ctc.aws.clients import client
 from ctc.aws.kinesis import KinesisWriter
-from ctc.aws.lags import ShardLags
 from ctc.aws.streams import create_streams
 from ctc.ports import Record
 from ctc.settings import Settings
+from ctc.wiring import stream_lags
 
 
 def test_lag_is_the_wait_of_the_oldest_record_that_was_not_taken(emulator: Settings) -> None:
@@ -25,7 +25,7 @@ def test_lag_is_the_wait_of_the_oldest_record_that_was_not_taken(emulator: Setti
         "detect": {shard: {"seq": records[-1]["SequenceNumber"], "at": 0, "closed": False}},
         "gone": {"shardId-closed": {"seq": "5", "at": 0, "closed": True}},
     }
-    found = ShardLags(settings)(offsets)
+    found = stream_lags(settings)(offsets)
     assert list(found) == [shard]
     assert found[shard]["detect"] == 0
     assert 0 <= found[shard]["lake"] < 60

@@ -1,4 +1,4 @@
-"""What the source relies on, over the stream in memory and over the emulator alike."""
+"""What reading by shards relies on, over the stream in memory, over the emulator and, as far as it goes there, over Kafka alike."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from fakes_shards import FakeStream
 
 from ctc.aws.clients import client
 from ctc.aws.kinesis_shards import KinesisShards
-from ctc.aws.shards import Cursor, Entry, ExpiredIterator, Shards, read_range
 from ctc.aws.streams import create_streams
 from ctc.errors import DataLoss, StreamError
+from ctc.kafka.shards import KafkaShards
+from ctc.kafka.topics import create_topics
+from ctc.kafka.writer import KafkaWriter
+from ctc.ports import Record
 from ctc.settings import Settings
+from ctc.stream.shards import Cursor, Entry, ExpiredIterator, Shards, SpannedShards, read_range
 
 pytestmark = pytest.mark.contract
 
@@ -23,7 +27,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self.stream = FakeStream(2)
-        self.shards: Shards = self.stream
+        self.shards: SpannedShards = self.stream
 
     def put(self, key: str, data: bytes) -> None:
         self.stream.put(key, data)
@@ -42,7 +46,7 @@ class Emulated:
         create_streams(settings)
         self._settings, self._name = settings, settings.stream.trades
         self._kinesis: Any = client("kinesis", settings)
-        self.shards: Shards = KinesisShards(settings, self._name)
+        self.shards: SpannedShards = KinesisShards(settings, self._name)
 
     def put(self, key: str, data: bytes) -> None:
         self._kinesis.put_record(StreamName=self._name, PartitionKey=key, Data=data)
@@ -58,9 +62,42 @@ class Emulated:
         create_streams(self._settings)
 
 
-@pytest.fixture(params=["in memory", pytest.param("emulated", marks=pytest.mark.emulator)])
-def world(request: pytest.FixtureRequest) -> InMemory | Emulated:
-    return InMemory() if request.param == "in memory" else Emulated(request.getfixturevalue("emulator"))
+class OnKafka:
+    """A topic of the local broker, through `KafkaShards`."""
+
+    def __init__(self, settings: Settings) -> None:
+        create_topics(settings)
+        self._writer = KafkaWriter(settings.stream.bootstrap, settings.stream.trades)
+        self.shards: Shards = KafkaShards(settings, settings.stream.trades)
+
+    def put(self, key: str, data: bytes) -> None:
+        self._writer.put([Record(key, data)])
+
+
+Log = InMemory | Emulated | OnKafka
+MEMORY, *SERVERS = ("in memory", pytest.param("emulated", marks=pytest.mark.emulator), pytest.param("kafka", marks=pytest.mark.emulator))
+
+
+def made(request: pytest.FixtureRequest) -> Log:
+    if request.param == "in memory":
+        return InMemory()
+    return (
+        Emulated(request.getfixturevalue("emulator"))
+        if request.param == "emulated"
+        else OnKafka(request.getfixturevalue("streams_on_kafka"))
+    )
+
+
+@pytest.fixture(params=[MEMORY, *SERVERS])
+def log(request: pytest.FixtureRequest) -> Log:
+    """What takes records and gives them back."""
+    return made(request)
+
+
+@pytest.fixture(params=[MEMORY, SERVERS[0]])
+def world(request: pytest.FixtureRequest) -> Log:
+    """The same with shards that split and a stream that is made anew: Kinesis', that is."""
+    return made(request)
 
 
 def everything(shards: Shards) -> list[Entry]:
@@ -72,17 +109,21 @@ def everything(shards: Shards) -> list[Entry]:
     return found
 
 
-def test_records_come_back_whole_and_in_order(world: InMemory | Emulated) -> None:
+def test_records_come_back_whole_and_in_order(log: Log) -> None:
     rnd = random.Random(1)
     sent = [(f"K{rnd.randrange(6)}", rnd.randbytes(rnd.randrange(1, 5_000))) for _ in range(200)]
     for key, data in sent:
-        world.put(key, data)
-    found = everything(world.shards)
+        log.put(key, data)
+    found = everything(log.shards)
     assert sorted((entry.key, entry.data) for entry in found) == sorted(sent)
     for key in {key for key, _ in sent}:
         assert [entry.data for entry in found if entry.key == key] == [data for each, data in sent if each == key]
+
+
+def test_span_holds_what_has_arrived(world: InMemory | Emulated) -> None:
+    world.put("A", b"1")
     span = world.shards.span()
-    assert all(span.since_us <= entry.arrival_us <= span.now_us + 1_000_000 for entry in found)
+    assert all(span.since_us <= entry.arrival_us <= span.now_us + 1_000_000 for entry in everything(world.shards))
 
 
 def test_shards_are_listed_by_id_with_their_first_number(world: InMemory | Emulated) -> None:
@@ -100,37 +141,37 @@ def test_children_name_their_parent(world: InMemory | Emulated) -> None:
     assert found == {"shardId-000000000002": ("shardId-000000000000",), "shardId-000000000003": ("shardId-000000000000",)}
 
 
-def test_iterator_goes_on_behind_a_number_and_stops_at_the_tip(world: InMemory | Emulated) -> None:
+def test_iterator_goes_on_behind_a_number_and_stops_at_the_tip(log: Log) -> None:
     for number in range(10):
-        world.put("A", b"%d" % number)
+        log.put("A", b"%d" % number)
     shard, entries = next(
-        (shard.id, page.entries) for shard in world.shards.list() if (page := Cursor(world.shards, shard.id, "").read(1)).entries
+        (shard.id, page.entries) for shard in log.shards.list() if (page := Cursor(log.shards, shard.id, "").read(1)).entries
     )
-    page = world.shards.get(world.shards.iterator(shard, entries[3].sequence_number), 2)
+    page = log.shards.get(log.shards.iterator(shard, entries[3].sequence_number), 2)
     assert [entry.data for entry in page.entries] == [b"4", b"5"]
     assert page.next is not None
-    page = world.shards.get(page.next, 10_000)
+    page = log.shards.get(page.next, 10_000)
     assert [entry.data for entry in page.entries] == [b"6", b"7", b"8", b"9"]
     assert page.behind_ms == 0
     assert page.next is not None
-    page = world.shards.get(page.next, 10_000)
+    page = log.shards.get(page.next, 10_000)
     assert page.entries == []
     assert page.behind_ms == 0
 
 
-def test_range_is_exact(world: InMemory | Emulated) -> None:
+def test_range_is_exact(log: Log) -> None:
     for number in range(10):
-        world.put("A", b"%d" % number)
+        log.put("A", b"%d" % number)
     shard, entries = next(
-        (shard.id, page.entries) for shard in world.shards.list() if (page := Cursor(world.shards, shard.id, "").read(1)).entries
+        (shard.id, page.entries) for shard in log.shards.list() if (page := Cursor(log.shards, shard.id, "").read(1)).entries
     )
     numbers = [entry.sequence_number for entry in entries]
-    assert list(read_range(world.shards, shard, "", numbers[2])) == entries[:3]
-    assert list(read_range(world.shards, shard, numbers[2], numbers[9])) == entries[3:]
+    assert list(read_range(log.shards, shard, "", numbers[2])) == entries[:3]
+    assert list(read_range(log.shards, shard, numbers[2], numbers[9])) == entries[3:]
     with pytest.raises(DataLoss, match="the shard ends before it"):
-        list(read_range(world.shards, shard, numbers[9], str(int(numbers[9]) + 1)))
+        list(read_range(log.shards, shard, numbers[9], str(int(numbers[9]) + 1)))
     with pytest.raises(DataLoss, match="the next record is"):
-        list(read_range(world.shards, shard, numbers[2], str(int(numbers[3]) - 1)))
+        list(read_range(log.shards, shard, numbers[2], str(int(numbers[3]) - 1)))
 
 
 def test_shard_that_never_was_is_a_loss(world: InMemory | Emulated) -> None:

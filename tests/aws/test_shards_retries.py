@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ctc.aws.kinesis_shards import KinesisShards
-from ctc.aws.shards import ExpiredIterator
 from ctc.errors import DataLoss, SetupError, StreamError
 from ctc.settings import load_profile
+from ctc.stream.shards import ExpiredIterator
 
 SETTINGS = load_profile("sim", {"aws.endpoint": "http://127.0.0.1:9"})
 AWAY = EndpointConnectionError(endpoint_url="http://127.0.0.1:9")

@@ -17,9 +17,6 @@ from hypothesis import strategies as st
 from test_follow import ctc as process_of
 from test_follow import line
 
-from ctc.aws.kinesis_shards import KinesisShards
-from ctc.aws.streams import create_streams
-from ctc.aws.tail import LOOK_EVERY, Tail
 from ctc.codec import encode_line, pack
 from ctc.errors import StreamError
 from ctc.exchanges import exchange
@@ -27,7 +24,8 @@ from ctc.model import Heartbeat, Trade
 from ctc.ports import Record
 from ctc.processes import locked
 from ctc.settings import Settings, save_state
-from ctc.wiring import stream_writers
+from ctc.stream.tail import LOOK_EVERY, Tail
+from ctc.wiring import create_streams, stream_writers, trade_shards
 
 FRAMES = (
     b'{"e":"aggTrade","E":1768480200123,"s":"BTCUSDT","a":%d,"p":"67432.50","q":"0.25","f":1,"l":1,"T":1768480200123,"m":false,"M":true}'
@@ -128,13 +126,21 @@ def records() -> list[Record]:
     ]
 
 
+@pytest.fixture(params=["emulator", "streams_on_kafka"])
+def streamed(request: pytest.FixtureRequest) -> Settings:
+    """Settings of a session whose streams are there: Kinesis', then Kafka's."""
+    found: Settings = request.getfixturevalue(request.param)
+    create_streams(found)
+    return found
+
+
 @pytest.fixture
-def session(emulator: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def session(streamed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a session that has stopped, with its stream still there."""
-    create_streams(emulator)
+    writer, _ = stream_writers(streamed)
     for record in records():
-        stream_writers(emulator)[0].put([record])
-    save_state(emulator, tmp_path)
+        writer.put([record])
+    save_state(streamed, tmp_path)
     monkeypatch.setattr("ctc.cli.repeat.Watched.on", lambda _: False)
     return tmp_path
 
@@ -206,11 +212,10 @@ def test_tail_names_what_the_session_has(ctc: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.emulator
-def test_tail_begins_with_what_comes_and_ends_on_ctrl_c(emulator: Settings, tmp_path: Path) -> None:
-    create_streams(emulator)
-    put = stream_writers(emulator)[0].put
+def test_tail_begins_with_what_comes_and_ends_on_ctrl_c(streamed: Settings, tmp_path: Path) -> None:
+    put = stream_writers(streamed)[0].put
     put(records()[:1])
-    save_state(emulator, tmp_path)
+    save_state(streamed, tmp_path)
     with locked(tmp_path), process_of("tail", "--heartbeats", "--state", tmp_path) as process:
         assert line(process).split() == ["time", "exchange", "symbol", "side", "price", "quantity", "value"]
         number, found = 100, ""
@@ -231,10 +236,9 @@ def _ready(process: object) -> bool:
 
 
 @pytest.mark.emulator
-def test_shards_give_iterators_at_the_tip_and_at_a_time(emulator: Settings) -> None:
-    create_streams(emulator)
-    shards = KinesisShards(emulator, emulator.stream.trades)
-    put = stream_writers(emulator)[0].put
+def test_shards_give_iterators_at_the_tip_and_at_a_time(streamed: Settings) -> None:
+    shards = trade_shards(streamed)
+    put = stream_writers(streamed)[0].put
     put([Record("BTC-USDT", b"before")])
     (shard,) = [each.id for each in shards.list() if shards.get(shards.iterator(each.id, ""), 10).entries]
     first = shards.get(shards.iterator(shard, ""), 10).entries[0]

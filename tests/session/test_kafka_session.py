@@ -1,4 +1,7 @@
-"""The same session on Kafka, by a real broker, with Spark killed in the middle: the same trades, alerts, bars and spreads."""
+"""The same session on Kafka, by a real broker, with Spark killed in the middle: the same trades, alerts, bars and spreads.
+
+While it runs `/health` tells the lag by partition, and `ctc tail` names the places that the lake has.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
-from sessions import CTC, DEADLINE_S, MARKET, until
+from sessions import CTC, DEADLINE_S, MARKET, ctc, rows, until
 
 from ctc import status
 from ctc.session import reachable
@@ -29,9 +33,17 @@ pytestmark = [
 ]
 
 
+class Ran(NamedTuple):
+    """A session that has ended, and what its API said of itself when its Spark had been killed."""
+
+    state: Path
+    report: dict[str, Any]
+    health: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A session on Kafka run to its end, whose Spark is killed in its second batch: its state, its report."""
+def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A session on Kafka run to its end, whose Spark is killed in its second batch."""
     folder = tmp_path_factory.mktemp("on-kafka")
     state, log, report = folder / "state", folder / "session.log", folder / "report.json"
     told = {
@@ -44,33 +56,63 @@ def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> tu
         session = subprocess.Popen([*CTC, *words], stdout=out, stderr=out, start_new_session=True, env={**os.environ, **told})
     try:
         until((state / "checkpoints" / "detect" / "offsets" / "1").exists, "the second batch", session, log)
-        before = status.read(state, "detect") or {}
+        until(lambda: bool((said(state, "detect").get("progress") or {}).get("offset")), "the first batch's offset", session, log)
+        before = said(state, "detect")
         os.kill(before["pid"], signal.SIGKILL)
         assert not before.get("final"), "it was killed too late: symbols had ended"
+        until(lambda: bool(said(state, "api").get("url")), "the API", session, log)
+        health = httpx.get(f"{said(state, 'api')['url']}/health", timeout=60, trust_env=False).json()
         assert session.wait(DEADLINE_S) == 0, log.read_text()[-3000:]
     finally:
         if session.poll() is None:
             os.killpg(session.pid, signal.SIGKILL)  # its processes are on a leash
             session.wait()
-    after = status.read(state, "detect") or {}
+    after = said(state, "detect")
     assert after["pid"] != before["pid"]
     assert after["batch"] > 1
-    return state, json.loads(report.read_text())
+    return Ran(state, json.loads(report.read_text()), health)
 
 
-def test_session_on_kafka_says_exactly_what_the_reference_says_though_spark_is_killed(on_kafka: tuple[Path, dict[str, Any]]) -> None:
-    card = on_kafka[1]["scorecard"]
+def said(state: Path, service: str) -> dict[str, Any]:
+    """What a process last said of itself, nothing before it did."""
+    return status.read(state, service) or {}
+
+
+def test_health_tells_how_long_each_partition_has_waited_for_detect(on_kafka: Ran) -> None:
+    lags = on_kafka.health["shards"]
+    assert on_kafka.health["shards_absent"] is None
+    assert list(lags) == ["partition-000000", "partition-000001"]
+    assert all({"detect"} <= set(each) <= {"detect", "lake"} for each in lags.values())
+    assert 0 < max(each["detect"] for each in lags.values()) < DEADLINE_S
+
+
+def test_tail_names_the_places_that_the_lake_has(on_kafka: Ran) -> None:
+    answer = ctc("tail", "--from", "oldest", "--format", "json", "--limit", "200", "--state", on_kafka.state)
+    assert answer.returncode == 0, answer.stderr
+    found = [json.loads(each) for each in answer.stdout.splitlines()]
+    assert len(found) == 200
+    shard, number = found[0]["shard"], found[0]["sequence_number"]
+    record = [each for each in found if (each["shard"], each["sequence_number"]) == (shard, number)]
+    kept = rows(
+        on_kafka.state,
+        f"SELECT position, exchange, trade_id FROM raw_trades WHERE shard = '{shard}' AND sequence_number = '{number}' ORDER BY position",
+    )
+    assert [(each["line"], each["trade"]["exchange"], each["trade"]["trade_id"]) for each in record] == [
+        (each["position"], each["exchange"], each["trade_id"]) for each in kept
+    ]
+
+
+def test_session_on_kafka_says_exactly_what_the_reference_says_though_spark_is_killed(on_kafka: Ran) -> None:
+    card = on_kafka.report["scorecard"]
     assert card["ok"], card["verdict"]
     assert {each["store"] for each in card["equality"]} == {"DynamoDB", "anomalies", "volume_aggregates", "spreads"}
     assert all(each["expected"] == each["found"] > 0 for each in card["equality"])
     assert card["trades"]["tape"] == card["trades"]["lake"] > 10_000
 
 
-def test_session_on_kafka_leaves_what_the_session_on_kinesis_leaves(
-    on_kafka: tuple[Path, dict[str, Any]], simulated: tuple[Path, dict[str, Any], str]
-) -> None:
-    assert on_kafka[1]["scorecard"] == simulated[1]["scorecard"]
-    differences = compare(facts_of(simulated[0]), facts_of(on_kafka[0]))
+def test_session_on_kafka_leaves_what_the_session_on_kinesis_leaves(on_kafka: Ran, simulated: tuple[Path, dict[str, Any], str]) -> None:
+    assert on_kafka.report["scorecard"] == simulated[1]["scorecard"]
+    differences = compare(facts_of(simulated[0]), facts_of(on_kafka.state))
     assert [line for each in differences for line in each.first] == []
     assert all(each.none and each.expected for each in differences)
 

@@ -10,9 +10,9 @@ import pytest
 from fakes_shards import FakeStream, Faults
 from spark_driver import CRASHES, SparkDriver
 
-from ctc.aws.shards import Shards
 from ctc.errors import DataLoss, StreamError
 from ctc.spark.source import KinesisStreamReader
+from ctc.stream.shards import Shards
 
 LIMIT = 3_000
 BIGGEST = 700
@@ -33,7 +33,7 @@ class Connect:
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     Connect.streams.clear()
-    monkeypatch.setattr("ctc.aws.shards.FIRST", 4)
+    monkeypatch.setattr("ctc.stream.shards.FIRST", 4)
 
 
 def reader_of(stream: FakeStream, limit: int = LIMIT) -> KinesisStreamReader:

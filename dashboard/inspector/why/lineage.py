@@ -64,7 +64,7 @@ def _way(origin: Source, symbol: str, trade: EvidenceTrade) -> None:
             f"{', flagged late' if trade.is_late else ''} · event id {trade.event_id}"
         )
     with log:
-        st.markdown("**2. Its place in the log** (Kinesis)")
+        st.markdown("**2. Its place in the log**")
         place = {"shard": trade.shard, "sequence number": trade.sequence_number, "line of the record": trade.position}
         st.dataframe(pd.DataFrame([(name, str(value)) for name, value in place.items()], columns=["", "value"]), hide_index=True)
         if trade.shard and trade.sequence_number:

@@ -131,6 +131,13 @@ it("tells a quiet market from a pipeline that stands", async () => {
   expect(screen.queryByText(/Quiet market/)).toBeNull();
 });
 
+it.each(["shardId-000000000011", "partition-000011"])("numbers the shard %s in the lags, whichever stream it is of", async (shard) => {
+  fakeApi({ "/health": { ...ANSWERS["/health"], shards: { [shard]: { detect: 0, lake: 4.112 } } } });
+  show(<HealthPanel height="h-40" />);
+  const rows = within(await screen.findByRole("table", { name: "Stream lag" })).getAllByRole("row").slice(1);
+  expect(rows.map((row) => [...row.children].map((cell) => cell.textContent))).toEqual([["11", "detect", "none"], ["11", "lake", "4.1 s"]]);
+});
+
 it("draws each market's gaps on the charts' time, and lists every id for those who can't see that", async () => {
   const [space] = example("/gaps/{symbol}").spaces;
   const [filled] = space.spans;

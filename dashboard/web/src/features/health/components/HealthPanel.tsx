@@ -54,9 +54,9 @@ function Content({ health }: { health: Health }): ReactNode {
         none="No query has started."
       />
       <Rows
-        caption="Kinesis lag"
+        caption="Stream lag"
         head={["Shard", "Query", "Oldest waiting"]}
-        rows={shards.flatMap(([shard, queries]) => Object.entries(queries).map(([query, lag]) => [shard.replace("shardId-", "").replace(/^0+(?=\d)/, ""), query, lag ? seconds(lag) : "none"]))}
+        rows={shards.flatMap(([shard, queries]) => Object.entries(queries).map(([query, lag]) => [shard.replace(/^\D*0*(?=\d)/, ""), query, lag ? seconds(lag) : "none"]))}
         none={`Not measured: ${health.shards_absent ?? "no shards"}.`}
       />
       <Rows

@@ -1,6 +1,6 @@
-"""The reading side of Kinesis: shards, iterators and records, with throttling, expiry and loss handled.
+"""The reading side of a stream: shards, iterators and records, with expiry and loss handled. The words are Kinesis'.
 
-`KinesisShards` is what the Spark source reads through; tests hand it a fake with the same four methods.
+`ctc.aws.kinesis_shards` and `ctc.kafka.shards` read through a client; tests hand in a fake.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Shard(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One record as the stream holds it; `arrival_us` is Kinesis' own time of arrival."""
+    """One record as the stream holds it; `arrival_us` is the stream's own time of arrival."""
 
     data: bytes
     key: str
@@ -57,7 +57,7 @@ class ExpiredIterator(StreamError):
 
 
 class Shards(Protocol):
-    """What the Spark source needs of a stream."""
+    """What a `Cursor` needs of a stream."""
 
     def list(self) -> list[Shard]: ...
 
@@ -65,7 +65,22 @@ class Shards(Protocol):
 
     def get(self, iterator: str, limit: int) -> Page: ...
 
+
+class SpannedShards(Shards, Protocol):
+    """Shards that tell since when they hold records: what the Spark source needs."""
+
     def span(self) -> Span: ...
+
+
+class DatedShards(Shards, Protocol):
+    """Shards that can be read from the tip or a time, by the clock that `now_us` is: what `ctc tail` and `ShardLags` need."""
+
+    @property
+    def now_us(self) -> int: ...
+
+    def latest(self, shard: str) -> str: ...
+
+    def since(self, shard: str, us: int) -> str: ...
 
 
 class Cursor:

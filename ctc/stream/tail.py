@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
-from ctc.aws.shards import Cursor, Entry, Page, Shard, Shards, Span
+from ctc.stream.shards import Cursor, DatedShards, Entry, Page, Shard, Shards
 
 LOOK_EVERY = 50  # reads: for shards that came without one of ours having ended
 PAGE_BYTES = 1 << 20
-
-
-class DatedShards(Shards, Protocol):
-    """Shards that can be read from a time, too."""
-
-    def latest(self, shard: str) -> str: ...
-
-    def since(self, shard: str, us: int) -> str: ...
 
 
 class FromNow:
@@ -24,7 +15,7 @@ class FromNow:
 
     def __init__(self, shards: DatedShards) -> None:
         self._shards = shards
-        self._began_us = shards.span().now_us
+        self._began_us = shards.now_us
         self._tips = {shard.id for shard in shards.list()}
 
     def list(self) -> list[Shard]:
@@ -32,9 +23,6 @@ class FromNow:
 
     def get(self, iterator: str, limit: int) -> Page:
         return self._shards.get(iterator, limit)
-
-    def span(self) -> Span:
-        return self._shards.span()
 
     def iterator(self, shard: str, after: str) -> str:
         if after:

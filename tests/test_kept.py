@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ctc.aws.kept import PATIENCE, Kept
+from ctc.kept import PATIENCE, Kept
 
 
 class Tick:
