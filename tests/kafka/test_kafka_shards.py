@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from fakes_hot import MemoryMetrics
 from topics import held, settings_on
 
+from ctc import status
+from ctc.api.health import SessionHealth
+from ctc.api.models import Health
 from ctc.errors import DataLoss, SetupError, StreamError
 from ctc.kafka.places import number, offset_behind, taken
 from ctc.kafka.shards import FETCH_BYTES, KafkaShards
@@ -70,6 +75,21 @@ def test_lag_has_every_partition_that_a_query_has_come_to(kafka: KafkaBroker) ->
     found = stream_lags(settings)({"detect": {settings.stream.trades: {str(each): 0 for each in range(3)}}})
     assert list(found) == ["partition-000000", "partition-000001", "partition-000002"]
     assert [partition for partition, lags in enumerate(found.values()) if lags["detect"] > 0] == [there]
+
+
+def test_health_has_the_lags_of_a_topic_and_says_when_its_broker_is_away(settings: Settings, tmp_path: Path) -> None:
+    put(settings, b"1", b"2")
+    for query, offset in (("detect", 2), ("lake", 1)):
+        status.publish(tmp_path, query, {"state": "running", "progress": {"batchId": 0, "offset": {settings.stream.trades: {"0": offset}}}})
+
+    def health(of: Settings) -> Health:
+        return SessionHealth(tmp_path, MemoryMetrics(), triggers_s={"detect": 1, "lake": 15}, lags=stream_lags(of))()
+
+    found = health(settings)
+    assert (list(found.shards), found.shards_absent) == ([FIRST], None)
+    assert found.shards[FIRST]["lake"] > found.shards[FIRST]["detect"] == 0
+    away = health(settings_on(f"{HOST}:{free_port()}", settings.stream.trades))
+    assert (away.shards, away.shards_absent) == ({}, "the stream does not answer")
 
 
 def test_offset_of_spark_is_a_place_behind_the_last_record_taken() -> None:
