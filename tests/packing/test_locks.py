@@ -14,7 +14,7 @@ from ctc.settings import ROOT
 
 LOCKS = ROOT / "packages"
 ONLY = Path(__file__).with_name("only.py")
-PACKED = ("api", "emr", "producer")
+PACKED = ("api", "batch", "emr", "producer")
 
 
 def pins(path: Path) -> dict[str, set[str]]:
