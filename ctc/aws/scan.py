@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 
 import pyarrow as pa
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
 from pyiceberg.io.pyarrow import ArrowScan
-from pyiceberg.table import Table as IcebergTable
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table import StaticTable
 
 from ctc.aws.clients import translating
 from ctc.aws.columns import iceberg_schema
-from ctc.aws.lakehouse import catalog
+from ctc.aws.located import table_finder
+from ctc.aws.objects import Objects
 from ctc.errors import LakeError
 from ctc.schema import Table
 from ctc.settings import Settings
+
+AT_ONCE = 8  # files: most are small, and a request to S3 takes longer than their rows
 
 
 class LakeScan:
     """Tables of the session's database, each as of the first question about it.
 
-    All raise LakeError for a table that is not there or whose files can't be read, StoreError or SetupError where Glue does not answer.
+    Raises LakeError for a table that is not there or holds no rows of ours, StoreError or SetupError where S3 or Glue does not give it.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._catalog, self._database = settings, catalog(settings), settings.lake.database
-        self._tables: dict[str, IcebergTable] = {}
+        self._settings, self._find, self._objects = settings, table_finder(settings), Objects(settings)
+        self._tables: dict[str, StaticTable] = {}
 
     def differing(self, table: Table) -> int:
         """How many columns of `ctc.schema` the table lacks or has otherwise; more of them are no fault (the job `evolve`)."""
@@ -38,31 +44,39 @@ class LakeScan:
     def batches(
         self, table: Table, columns: Sequence[str], since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """These columns of all rows, or of those of a time: from `since` on, before `until`. One file at a time is in memory."""
-        found = self._table(table)
-        with self._reading(table):
-            scan = found.scan(_of_time(table, since, until), selected_fields=tuple(columns))
-            reader = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter)
-            for task in scan.plan_files():  # pyiceberg's own reader would begin all of them at once
-                for batch in reader.to_record_batches([task]):
-                    yield batch.select(columns)
+        """These columns of all rows, or of those of a time: from `since` on, before `until`. `AT_ONCE` files are in memory."""
+        scan = self._table(table).scan(_of_time(table, since, until), selected_fields=tuple(columns))
+        reader = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter)
+        read: deque[Future[list[pa.RecordBatch]]] = deque()
+        with self._reading(table), ThreadPoolExecutor(AT_ONCE, "scan") as pool:  # pyiceberg's own would begin with all files at once
+            for task in scan.plan_files():
+                read.append(pool.submit(lambda task: list(reader.to_record_batches([task])), task))
+                if len(read) == AT_ONCE:
+                    yield from (batch.select(columns) for batch in read.popleft().result())
+            while read:
+                yield from (batch.select(columns) for batch in read.popleft().result())
 
-    def _table(self, table: Table) -> IcebergTable:
+    def _table(self, table: Table) -> StaticTable:
         if table.name not in self._tables:
+            location = self._find().get(table.name)
+            if location is None:
+                raise LakeError(f"there is no table {self._named(table)}: start the session again, it creates its tables")
             with self._reading(table):
-                self._tables[table.name] = self._catalog.load_table((self._database, table.name))
+                metadata = FromInputFile.table_metadata(self._objects.new_input(location))
+            identifier = (self._settings.lake.database, table.name)
+            self._tables[table.name] = StaticTable(identifier, metadata, location, self._objects, NoopCatalog("none"))
         return self._tables[table.name]
 
     @contextmanager
     def _reading(self, table: Table) -> Iterator[None]:
-        name = f"{self._database}.{table.name}"
         try:
-            with translating(f"reading the table {name}", self._settings):
+            with translating(f"reading the table {self._named(table)}", self._settings):
                 yield
-        except NoSuchTableError as error:
-            raise LakeError(f"there is no table {name}: start the session again, it creates its tables") from error
         except (OSError, pa.ArrowException) as error:
-            raise LakeError(f"the table {name} can't be read: {error}") from error
+            raise LakeError(f"the table {self._named(table)} can't be read: {error}") from error
+
+    def _named(self, table: Table) -> str:
+        return f"{self._settings.lake.database}.{table.name}"
 
 
 def _of_time(table: Table, since: datetime | None, until: datetime | None) -> BooleanExpression:

@@ -23,6 +23,9 @@ LEFT_OUT = re.compile(
 )
 
 
+ARROWS_S3 = re.compile(r"^pyarrow/(libarrow_s3|_s3fs)\b")  # the functions read by boto3 (ctc/aws/objects.py)
+
+
 def installed(folder: Path, services: Sequence[str] = ()) -> list[Entry]:
     """The files of installed packages; of botocore's models only those of `services`, where they are named."""
     found = [entry for entry in files_below(folder) if not LEFT_OUT.search(entry.name)]

@@ -14,7 +14,7 @@ from ctc.settings import ROOT
 from ctc.spark.session import JARS
 from packing import uv
 from packing.archives import Entry, files_below, write_tar, write_zip
-from packing.contents import CODE, code, environment, installed
+from packing.contents import ARROWS_S3, CODE, code, environment, installed
 from packing.target import Target, target
 
 MB = 1_000_000
@@ -60,7 +60,8 @@ class Pieces:
         wanted = target(self._architecture, "lambda")
         with tempfile.TemporaryDirectory(prefix="ctc-package-") as folder:
             uv.install(name, Path(folder), wanted)
-            made = self._zip(f"{name}.zip", [*installed(Path(folder), services), *code(self.wheel)], wanted)
+            packages = [entry for entry in installed(Path(folder), services) if not ARROWS_S3.search(entry.name)]
+            made = self._zip(f"{name}.zip", [*packages, *code(self.wheel)], wanted)
         zipped = made.path.stat().st_size
         if zipped > MOST_ZIPPED or made.unpacked > MOST_UNPACKED:
             sizes = f"{zipped / MB:.0f} MB, {made.unpacked / MB:.0f} MB unpacked"

@@ -13,7 +13,7 @@ from ctc.aws import lakehouse
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_alerts, rows_of_bars
 from ctc.aws.query import LakeReader
 from ctc.aws.scan import LakeScan
-from ctc.errors import LakeError
+from ctc.errors import LakeError, StoreError
 from ctc.schema import ANOMALIES, RAW_TRADES, VOLUME_AGGREGATES
 from ctc.settings import Settings
 
@@ -84,5 +84,5 @@ def test_table_and_files_that_are_not_there_are_errors_of_the_lake(lake: Setting
     assert scan.differing(VOLUME_AGGREGATES) == 0
     (file, *_) = [task.file.file_path for task in scan._table(VOLUME_AGGREGATES).scan().plan_files()]
     lakehouse.clients.client("s3", lake).delete_object(Bucket=lake.lake.bucket, Key=file.split("/", 3)[3])
-    with pytest.raises(LakeError, match="volume_aggregates can't be read"):
+    with pytest.raises(StoreError, match=r"reading the table .*volume_aggregates: it is not there"):
         list(scan.batches(VOLUME_AGGREGATES, COLUMNS, minute(0) - timedelta(days=1)))
