@@ -24,6 +24,9 @@ from ctc.settings import child_environment
 
 HOST = "127.0.0.1"
 _TAIL_BYTES = 16_384
+_TRIES, _AGAIN_S = 20, 0.1
+# Whether the kernel groups processes by session when it shares out the CPU, so that one which waits can give way to the others.
+AUTOGROUPS = Path("/proc/self/autogroup").exists()
 # Above what services are known by, below what systems give to connections that go out.
 _LISTENING = (15_000, 32_768)
 _ANY = random.SystemRandom()  # processes that look at the same time, and tests that seed `random`, find others
@@ -37,6 +40,7 @@ class Child:
         self.pid = process.pid
         self.log = log
         self._process = process
+        self._autogroup = Path(f"/proc/{self.pid}/autogroup")
         self._line: int | None = line
         self._log_start = log_start
 
@@ -60,9 +64,25 @@ class Child:
     def go(self) -> None:
         """Tell a process that was spawned with `waits` that it need not wait any more."""
         assert self._process.stdin is not None, f"{self.name} was not spawned to wait"
+        self.share_cpu(0)
         with suppress(BrokenPipeError):  # it has just ended: `poll` says so
             self._process.stdin.write(b"\n")
             self._process.stdin.close()
+
+    def share_cpu(self, nice: int) -> None:
+        """Have it and all it started give way to other sessions' processes (19), or not (0), where the kernel groups them by session.
+
+        A nice value of its own could not be lowered again without rights; one of its autogroup can (sched(7)).
+        """
+        for _ in range(_TRIES):
+            try:
+                self._autogroup.write_text(str(nice))
+            except BlockingIOError:  # somebody else's was changed within a tenth of a second
+                self.wait(_AGAIN_S)
+            except OSError:  # no such kernel, or it has just ended
+                return
+            else:
+                return
 
     def stop(self, timeout: float = 10.0) -> int:
         """Ask it to end, then after `timeout` seconds end it and all it started. Returns the exit status.
@@ -106,7 +126,7 @@ def spawn(
 ) -> Child:
     """Start `python -m COMMAND...` for the session in `state`, logging to `STATE/logs/NAME.log` (appended).
 
-    With `waits` it has an input that ends when it is told to go (`Child.go`); else it has none.
+    With `waits` it has an input that ends when it is told to go (`Child.go`), and until then only the CPU that others leave.
     `command` begins with a module's name or a file ending in .py. It runs in the state folder, so pass absolute paths.
     """
     state = state.resolve()
@@ -125,7 +145,10 @@ def spawn(
                 start_new_session=True,
                 pass_fds=(reading,),
             )
-            return Child(name, process, line, log, out.tell())
+            child = Child(name, process, line, log, out.tell())
+        if waits:
+            child.share_cpu(19)
+        return child
     except BaseException:
         os.close(line)
         raise

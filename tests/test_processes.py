@@ -17,7 +17,7 @@ from typing import TypeVar
 import pytest
 
 from ctc.errors import SessionError
-from ctc.processes import Child, free_port, locked, port_is_free, spawn
+from ctc.processes import AUTOGROUPS, Child, free_port, locked, port_is_free, spawn
 
 T = TypeVar("T")
 DEADLINE_S = 20.0
@@ -107,6 +107,27 @@ def test_child_that_ends_by_itself_takes_its_own_with_it(start: Callable[..., Ch
 def test_child_is_out_of_the_reach_of_ctrl_c(start: Callable[..., Child]) -> None:
     child = start(OBEDIENT)
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
+
+
+@pytest.mark.skipif(not AUTOGROUPS, reason="this kernel does not group processes by session")
+def test_child_that_waits_gives_way_until_it_is_told_to_go(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import sys, threading; print('ready', flush=True); sys.stdin.readline(); print('told', flush=True); threading.Event().wait()"
+    )
+    child = spawn("child", [str(file)], tmp_path, waits=True)
+    try:
+        eventually(lambda: "ready" in child.tail())
+        group = Path(f"/proc/{child.pid}/autogroup")
+        assert group.read_text().split()[1:] == ["nice", "19"]
+        assert Path("/proc/self/autogroup").read_text().split()[1:] == ["nice", "0"]
+        child.go()
+        eventually(lambda: "told" in child.tail())
+        assert group.read_text().split()[1:] == ["nice", "0"]
+        child.kill()
+        child.share_cpu(19)  # nobody is left to be told
+    finally:
+        child.kill()
 
 
 def test_tail_is_of_this_start_and_short(tmp_path: Path) -> None:

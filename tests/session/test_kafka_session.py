@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.spark,
     pytest.mark.emulator,
     pytest.mark.timeout(1200),
+    pytest.mark.xdist_group("simulated"),
     pytest.mark.skipif(
         not KAFKA_JARS.is_dir(), reason=f"no reader of Kafka in {KAFKA_JARS}: `make kafka-setup` gets it from Maven Central"
     ),
