@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.catalog.noop import NoopCatalog
-from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import FileScanTask, StaticTable
 
@@ -70,7 +69,8 @@ class LakeScan:
         for field in wanted:
             if field.name not in there:
                 found = found.append_column(field, pa.nulls(found.num_rows, field.type))
-        return found.filter(condition).select(wanted.names).cast(wanted).to_batches()
+        rows: list[pa.RecordBatch] = found.filter(condition).select(wanted.names).cast(wanted).to_batches()
+        return rows
 
     def _table(self, table: Table) -> StaticTable:
         if table.name not in self._tables:
@@ -104,10 +104,7 @@ def _in(table: Table, since: datetime | None, until: datetime | None) -> pc.Expr
     return found
 
 
-def _of_time(table: Table, since: datetime | None, until: datetime | None) -> BooleanExpression:
-    found: BooleanExpression = AlwaysTrue()
-    if since is not None:
-        found = And(found, GreaterThanOrEqual(table.time, since.isoformat()))
-    if until is not None:
-        found = And(found, LessThan(table.time, until.isoformat()))
-    return found
+def _of_time(table: Table, since: datetime | None, until: datetime | None) -> str:
+    """The same in pyiceberg's words, for which files there are."""
+    bounds = ((">=", since), ("<", until))
+    return " and ".join(f"{table.time} {sign} '{moment.isoformat()}'" for sign, moment in bounds if moment is not None) or "true"

@@ -31,7 +31,7 @@ resource "aws_lambda_function" "task" {
   architectures                  = [var.architecture]
   filename                       = each.value.package
   source_code_hash               = filebase64sha256(each.value.package)
-  memory_size                    = 1024
+  memory_size                    = 2048 # the ids of a day of 4 million trades take 0.75 GB
   timeout                        = 900
   reserved_concurrent_executions = var.max_concurrency
   kms_key_arn                    = var.kms_key_arn
