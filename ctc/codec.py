@@ -85,6 +85,11 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
     return [_read_line(line, symbols) for line in _split(text)]  # again, each with its own bytes: a reject keeps what came
 
 
+def json_trouble(error: Exception) -> str:
+    """What is wrong with JSON, in the same words wherever it is read: Python's own, of nesting, tell how deep the caller stands."""
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
 def _split(text: bytes) -> Iterator[bytes]:
     return (line for line in text.split(b"\n") if line.strip())
 
@@ -98,7 +103,7 @@ def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:
     try:
         trade = _TRADES.decode(raw)
     except _TROUBLE as error:
-        return _read_other(raw, str(error), symbols)
+        return _read_other(raw, json_trouble(error), symbols)
     return _judge(trade, symbols, raw) or trade
 
 
@@ -116,7 +121,7 @@ def _no_fields(raw: bytes) -> Fault:
     try:
         _ANY.decode(raw)
     except _TROUBLE as error:
-        return "not_json", f"not JSON: {error}"
+        return "not_json", f"not JSON: {json_trouble(error)}"
     return "not_an_object", "not a JSON object"
 
 
@@ -131,7 +136,7 @@ def _field_faults(fields: dict[str, msgspec.Raw], symbols: frozenset[str] | None
             try:
                 values[name] = decoder.decode(raw)
             except _TROUBLE as error:
-                yield "wrong_type", f"{name}: {error}"
+                yield "wrong_type", f"{name}: {json_trouble(error)}"
     yield from _faults(values, symbols)
 
 
@@ -139,7 +144,7 @@ def _read_heartbeat(raw: bytes, symbols: frozenset[str] | None) -> Heartbeat | R
     try:
         heartbeat = _HEARTBEAT.decode(raw)
     except _TROUBLE as error:
-        return _refused([("heartbeat_malformed", f"heartbeat: {error}")], raw)
+        return _refused([("heartbeat_malformed", f"heartbeat: {json_trouble(error)}")], raw)
     faults = list(_heartbeat_faults(heartbeat, symbols))
     return _refused(faults, raw) if faults else heartbeat
 

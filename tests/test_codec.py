@@ -203,6 +203,16 @@ def test_reject_keeps_its_bytes(raw: bytes) -> None:
     assert rejected(raw).raw == raw
 
 
+@pytest.mark.parametrize("raw", [b"[" * 5_000, b'{"price":' + b"[" * 5_000, b"[" * 5_000 + b"]" * 5_000])
+def test_line_nested_too_deeply_is_refused_in_the_same_words_wherever_it_is_read(raw: bytes) -> None:
+    def deeper(frames: int) -> list[Line]:
+        return read_record(raw) if frames == 0 else deeper(frames - 1)
+
+    found = [deeper(frames) for frames in (0, 1, 2, 50, 51)]
+    assert [reason for line in found[0] for reason in line.reasons] == ["not JSON: nested too deeply"]
+    assert all(each == found[0] for each in found)
+
+
 def test_positions_count_rejects_too() -> None:
     lines = [encode_line(TRADE), b"{", wire(price=0), encode_line(TRADE)]
     kinds = [type(line).__name__ for line in read_record(pack(lines))]

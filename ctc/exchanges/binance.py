@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading, moment
 from ctc.model import TradeId
@@ -197,20 +198,20 @@ class Binance(Exchange):
         try:
             return _HEAD.decode(text)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"not a JSON object: {error}", frame.encode()) from None
+            raise FrameError(self.name, f"not a JSON object: {json_trouble(error)}", frame.encode()) from None
 
     def _read_array(self, text: str) -> Reading:
         try:
             msgspec.json.decode(text)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"not JSON: {error}", text.encode()) from None
+            raise FrameError(self.name, f"not JSON: {json_trouble(error)}", text.encode()) from None
         return Reading(kind="array")
 
     def _strict(self, body: bytes, text: str) -> _Trade | _AggTrade:
         try:
             return _BARE.decode(body)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"a trade frame that lacks or breaks a field: {error}", text.encode()) from None
+            raise FrameError(self.name, f"a trade frame that lacks or breaks a field: {json_trouble(error)}", text.encode()) from None
 
     def _plain(self, head: _Head, inner: _Head, stream: str) -> Reading:
         trouble = _error_of(head)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, moment
 from ctc.exchanges.history import PAGE, TradeHistory
@@ -65,7 +66,7 @@ class BinanceHistory(TradeHistory):
         try:
             found = _ROWS[kind].decode(row)
         except JSON_TROUBLE as error:
-            raise FrameError("binance", f"a trade that lacks or breaks a field: {error}", row) from None
+            raise FrameError("binance", f"a trade that lacks or breaks a field: {json_trouble(error)}", row) from None
         at = moment(found.time)
         if at is None:
             raise FrameError("binance", "the time is neither milliseconds nor microseconds", row)
@@ -95,7 +96,7 @@ class BinanceHistory(TradeHistory):
         try:
             at = moment(_CLOCK.decode(body).time)
         except JSON_TROUBLE as error:
-            raise FrameError("binance", f"not a time: {error}", body) from None
+            raise FrameError("binance", f"not a time: {json_trouble(error)}", body) from None
         if at is None:
             raise FrameError("binance", "the time is neither milliseconds nor microseconds", body)
         return at

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading
 from ctc.model import TradeId
@@ -70,7 +71,7 @@ class Coinbase(Exchange):
         try:
             found = _KNOWN.decode(frame)
         except JSON_TROUBLE as error:
-            return self._read_other(text, str(error))
+            return self._read_other(text, json_trouble(error))
         at = self._utc(found.time, text)
         if type(found) is _Match:
             return self._match(found, at, text, received)
@@ -112,7 +113,7 @@ class Coinbase(Exchange):
         try:
             head = _HEAD.decode(text)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"not a JSON object: {error}", text.encode()) from None
+            raise FrameError(self.name, f"not a JSON object: {json_trouble(error)}", text.encode()) from None
         if not isinstance(head.type, str):
             raise FrameError(self.name, "the frame has no type", text.encode())
         if head.type in ("match", "last_match", "heartbeat"):

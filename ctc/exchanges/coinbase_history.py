@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE
 from ctc.exchanges.history import PAGE, TradeHistory
@@ -53,7 +54,7 @@ class CoinbaseHistory(TradeHistory):
             found = _ROW.decode(row)
             at = found.time.astimezone(UTC)
         except (*JSON_TROUBLE, OverflowError, ValueError) as error:
-            raise FrameError("coinbase", f"a trade that lacks or breaks a field: {error}", row) from None
+            raise FrameError("coinbase", f"a trade that lacks or breaks a field: {json_trouble(error)}", row) from None
         return self.exchange.trade(
             native=native,
             kind=kind,
@@ -76,4 +77,4 @@ class CoinbaseHistory(TradeHistory):
         try:
             return _CLOCK.decode(body).iso.astimezone(UTC)
         except (*JSON_TROUBLE, OverflowError, ValueError) as error:
-            raise FrameError("coinbase", f"not a time: {error}", body) from None
+            raise FrameError("coinbase", f"not a time: {json_trouble(error)}", body) from None

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading, moment
 from ctc.model import Parties, Side, Trade, TradeId
@@ -75,7 +76,7 @@ class Hyperliquid(Exchange):
         try:
             head = _HEAD.decode(frame)
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"not a JSON object: {error}", text.encode()) from None
+            raise FrameError(self.name, f"not a JSON object: {json_trouble(error)}", text.encode()) from None
         if not isinstance(head.channel, str):
             raise FrameError(self.name, "the frame has no channel", text.encode())
         return self._trades(head.data, text, received) if head.channel == "trades" else _other(head.channel, bytes(head.data))
@@ -93,7 +94,7 @@ class Hyperliquid(Exchange):
         try:
             rows = [(_TRADE.decode(row), bytes(row).decode()) for row in _ROWS.decode(data)]
         except JSON_TROUBLE as error:
-            raise FrameError(self.name, f"a trades frame that lacks or breaks a field: {error}", text.encode()) from None
+            raise FrameError(self.name, f"a trades frame that lacks or breaks a field: {json_trouble(error)}", text.encode()) from None
         if len({row.coin for row, _ in rows}) > 1:
             raise FrameError(self.name, "a trades frame of several coins", text.encode())
         trades = [self._trade(row, payload, text, received) for row, payload in rows]

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from ctc.codec import json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import JSON_TROUBLE, Exchange
 from ctc.exchanges.binance_history import BinanceHistory
@@ -35,7 +36,7 @@ def read(line: bytes, binance: Exchange) -> Iterator[tuple[bytes, Trade | FrameE
     try:
         found = _PAGES.decode(line)
     except JSON_TROUBLE as error:
-        yield line, FrameError("binance", f"not an array of REST bodies: {error}", line)
+        yield line, FrameError("binance", f"not an array of REST bodies: {json_trouble(error)}", line)
         return
     history = BinanceHistory(binance)
     for page in found:

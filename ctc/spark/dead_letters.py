@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from pyspark.sql import Row
 
-from ctc.codec import unpack
+from ctc.codec import json_trouble, unpack
 from ctc.quality.letters import Refused
 
 
@@ -46,7 +46,7 @@ def _read(data: bytes) -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
             frame = _DECODE(line)
             raw = base64.b64decode(frame.raw, validate=True) if frame.encoding == "base64" else frame.raw.encode()
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            yield "letter_unreadable", f"unreadable dead letter: {error}", line, {}
+            yield "letter_unreadable", f"unreadable dead letter: {json_trouble(error)}", line, {}
             continue
         more = {"exchange": frame.exchange, "received": frame.received, "cut_from": frame.cut_from}
         yield "frame_unreadable", f"{frame.exchange}: {frame.reason}", raw, more
