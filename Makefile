@@ -85,7 +85,7 @@ lock: setup ## Resolve the lock files anew, after a change in pyproject.toml or 
 	$(COMPILE) bootstrap.in -o bootstrap.lock
 	$(COMPILE) node.in -o node.lock
 	$(COMPILE) infra.in -o infra.lock
-	for name in api emr producer; do $(COMPILE) packages/$$name.in -c requirements.lock -o packages/$$name.lock || exit 1; done
+	for name in api batch emr producer; do $(COMPILE) packages/$$name.in -c requirements.lock -o packages/$$name.lock || exit 1; done
 	$(COMPILE) packages/build.in -o packages/build.lock
 
 clean: ## Remove sessions and caches

@@ -125,18 +125,17 @@ module "dashboard" {
 
 module "stepfunctions" {
   source = "./modules/stepfunctions"
-  count  = var.batch == null ? 0 : 1
 
   name               = "${local.name}-batch"
-  functions          = var.batch.functions
-  package            = var.batch.package
-  environment        = local.environment
+  package            = var.batch_package
+  instead_of_emr     = var.instead_of_emr
+  environment        = local.packed
   architecture       = lower(var.architecture)
   max_concurrency    = var.reserve_concurrency ? 2 : -1
   application_id     = module.emr_serverless.id
   job_role_arn       = module.iam.arns.emr-execution-role
   job_log_group      = module.emr_serverless.log_group
-  entry_point        = "${local.code}/${var.batch.entry_point}"
+  entry_point        = "${local.code}/jobs/run.py"
   spark_properties   = local.spark_properties
   topic_arn          = module.monitoring.topics.alarms
   role_arn           = module.iam.arns.batch-machine-role

@@ -44,8 +44,8 @@ output "image_repository" {
 }
 
 output "state_machine_arn" {
-  description = "The daily batch; null while there is none."
-  value       = one(module.stepfunctions[*].arn)
+  description = "The daily batch."
+  value       = module.stepfunctions.arn
 }
 
 output "alarm_topic_arn" {

@@ -114,6 +114,11 @@ variable "api_package" {
   type        = string
 }
 
+variable "batch_package" {
+  description = "Path of the zip with the daily batch's functions and what they need."
+  type        = string
+}
+
 variable "architecture" {
   description = "ARM64 or X86_64, for Spark, the functions and their packages."
   type        = string
@@ -138,10 +143,10 @@ variable "emr" {
   default = {}
 }
 
-variable "batch" {
-  description = "The daily batch: its zip, and Python handlers by state. Null while there is none."
-  type        = object({ package = string, functions = map(string), entry_point = optional(string, "jobs/run.py") })
-  default     = null
+variable "instead_of_emr" {
+  description = "For emulators without EMR's jobs: a zip, and its handlers of SubmitSparkJob and PollJob."
+  type        = object({ package = string, handlers = map(string) })
+  default     = { package = "", handlers = {} }
 }
 
 variable "image_tag" {

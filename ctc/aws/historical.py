@@ -105,10 +105,16 @@ def files(settings: Settings, symbols: Sequence[str], first: date | None, last: 
 
 
 def read(settings: Settings, key: str) -> pa.Table:
-    """The rows of one file, with the columns of `raw_trades`."""
-    with translating(f"reading s3://{settings.lake.raw_bucket}/{key}", settings):
+    """The rows of one file, with the columns of `raw_trades`. Raises StoreError where it has others, or none."""
+    place = f"s3://{settings.lake.raw_bucket}/{key}"
+    with translating(f"reading {place}", settings):
         body = client("s3", settings).get_object(Bucket=settings.lake.raw_bucket, Key=key)["Body"].read()
-    return pq.read_table(pa.BufferReader(body)).select(TRADES_ARROW.names).cast(TRADES_ARROW)
+    try:
+        return pq.read_table(pa.BufferReader(body)).select(TRADES_ARROW.names).cast(TRADES_ARROW)
+    except (pa.ArrowException, KeyError) as error:
+        raise StoreError(
+            f"{place} holds no trades ({error}): remove it, and its market under {PROGRESS}, to have it loaded anew"
+        ) from error
 
 
 def register(settings: Settings, days: Sequence[tuple[str, str]]) -> int:

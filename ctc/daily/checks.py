@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from ctc.aws.columns import iceberg_schema
-from ctc.aws.historical import PREFIX, files
-from ctc.aws.lakehouse import catalog
-from ctc.aws.query import LakeReader
+from ctc.aws.historical import files, read
+from ctc.aws.scan import LakeScan
 from ctc.errors import LakeError
-from ctc.schema import ANOMALIES_REPROCESSED, RAW_TRADES, TABLES
+from ctc.schema import ANOMALIES_REPROCESSED, RAW_TRADES, Table
 from ctc.settings import Settings
 
-CHECKED = (RAW_TRADES.name, ANOMALIES_REPROCESSED.name)
-_DAY = "timestamp >= $since and timestamp < $until"
-# Each counts rows that break something; the tolerance is PRD 9.1's.
-_SQL = {
-    "raw_trades: every trade once": f"select count(*) - count(distinct event_id) from raw_trades where {_DAY}",
-    "raw_trades: prices and amounts above zero": (
-        f"select count(*) from raw_trades where {_DAY} and (price <= 0 or quantity <= 0 or quote_volume <= 0)"
-    ),
-    "raw_trades: quote volume is price times quantity, or flagged": (
-        f"select count(*) from raw_trades where {_DAY} and not is_inconsistent "
-        "and abs(price::double * quantity::double - quote_volume::double) > 0.0011 * price::double * quantity::double"
-    ),
-    "raw_trades: symbols of the session": f"select count(*) from raw_trades where {_DAY} and not list_contains($symbols, symbol)",
-    "anomalies_reprocessed: every alert once": f"select count(*) - count(distinct alert_id) from anomalies_reprocessed where {_DAY}",
-    "anomalies_reprocessed: known types": (
-        f"select count(*) from anomalies_reprocessed where {_DAY} and type not in ('volume_spike', 'whale', 'spread')"
-    ),
-    "anomalies_reprocessed: whales are above their threshold": (
-        f"select count(*) from anomalies_reprocessed where {_DAY} and type = 'whale' and quote_volume <= threshold"
-    ),
+Rules = Mapping[str, Any]  # conditions on a row that breaks them, by what they say of all rows
+KEYS = {RAW_TRADES: ("event_id", "trade"), ANOMALIES_REPROCESSED: ("alert_id", "alert")}
+_field = pc.field
+_ZERO = pc.scalar(pa.scalar(0, pa.decimal128(38, 18)))
+_EXACT = _field("price").cast("double") * _field("quantity").cast("double")
+_ALERTS: Rules = {
+    "known types": ~_field("type").isin(["volume_spike", "whale", "spread"]),
+    "whales are above their threshold": (_field("type") == "whale") & (_field("quote_volume") <= _field("threshold")),
 }
 
 
@@ -61,21 +50,17 @@ class Checked(msgspec.Struct, frozen=True):
 
 def check(settings: Settings, day: date) -> Checked:
     """Look at a day of the lake; changes nothing. Raises LakeError when it can't be read."""
-    since = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    about: dict[str, object] = {"since": since, "until": since + timedelta(days=1)}
-    reader = LakeReader(settings)
-    try:
-        checks = list(_schemas(settings))
-        for what, sql in _SQL.items():
-            given = {**about, "symbols": list(settings.session.symbols)} if "$symbols" in sql else about
-            checks.append(Check(what, _number(reader, sql, given)))
-        trades = _number(reader, f"select count(*) from raw_trades where {_DAY}", about)
-        alerts = _number(reader, f"select count(*) from anomalies_reprocessed where {_DAY}", about)
-        historical, unmerged = _historical(settings, reader, day)
-    finally:
-        reader.close()
-    checks += [Check("raw_trades: there are trades", int(trades == 0)), Check("raw_trades: has every trade of the day's history", unmerged)]
-    return Checked(day, checks, trades, historical, alerts)
+    lake = LakeScan(settings)
+    schemas = [Check(f"{table.name}: columns and types", lake.differing(table)) for table in KEYS]
+    of_trades, trades = _looked(lake, RAW_TRADES, _trades(settings), day)
+    of_alerts, alerts = _looked(lake, ANOMALIES_REPROCESSED, _ALERTS, day)
+    past = _past(settings, day)
+    unmerged = len(past) - (pc.sum(pc.is_in(past, value_set=trades)).as_py() or 0)
+    of_day = [
+        Check("raw_trades: there are trades", int(len(trades) == 0)),
+        Check("raw_trades: has every trade of the day's history", unmerged),
+    ]
+    return Checked(day, [*schemas, *of_trades, *of_alerts, *of_day], len(trades), len(past), len(alerts))
 
 
 def refuse_failed(checked: Checked) -> None:
@@ -85,26 +70,36 @@ def refuse_failed(checked: Checked) -> None:
         raise LakeError(f"the lake's {checked.date} does not hold: {said}; see docs/LAKEHOUSE.md, Daily batch")
 
 
-def _schemas(settings: Settings) -> Iterator[Check]:
-    """Columns of `ctc.schema` that a table lacks or has otherwise; more of them are no fault (the job `evolve`)."""
-    lake = catalog(settings)
-    for name in CHECKED:
-        there = {
-            field.name: (field.field_type, field.required) for field in lake.load_table((settings.lake.database, name)).schema().fields
-        }
-        wanted = {field.name: (field.field_type, field.required) for field in iceberg_schema(TABLES[name]).fields}
-        yield Check(f"{name}: columns and types", sum(there.get(column) != kind for column, kind in wanted.items()))
+def _trades(settings: Settings) -> Rules:
+    """The tolerance is PRD 9.1's."""
+    return {
+        "prices and amounts above zero": (_field("price") <= _ZERO) | (_field("quantity") <= _ZERO) | (_field("quote_volume") <= _ZERO),
+        "quote volume is price times quantity, or flagged": ~_field("is_inconsistent")
+        & (pc.abs(_EXACT - _field("quote_volume").cast("double")) > pc.scalar(0.0011) * _EXACT),
+        "symbols of the session": ~_field("symbol").isin(list(settings.session.symbols)),
+    }
 
 
-def _historical(settings: Settings, reader: LakeReader, day: date) -> tuple[int, int]:
-    """Trades in the files of the day, and those of them that the table does not have."""
-    if not any(True for _ in files(settings, settings.session.symbols, day, day)):
-        return 0, 0
-    pattern = f"s3://{settings.lake.raw_bucket}/{PREFIX}symbol=*/date={day.isoformat()}/*.parquet".replace("'", "''")
-    past = f"select distinct event_id from read_parquet('{pattern}', hive_partitioning = false)"
-    total = _number(reader, f"select count(*) from ({past})", {})
-    return total, _number(reader, f"select count(*) from ({past}) where event_id not in (select event_id from raw_trades)", {})
+def _looked(lake: LakeScan, table: Table, rules: Rules, day: date) -> tuple[list[Check], pa.ChunkedArray]:
+    """The checks of a table's day, and its rows' keys."""
+    key, noun = KEYS[table]
+    since = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    broken, keys = dict.fromkeys(rules, 0), []
+    for batch in lake.batches(table, _columns(table), since, since + timedelta(days=1)):
+        keys.append(batch.column(key).cast(pa.string()))
+        for what, breaks in rules.items():
+            broken[what] += batch.filter(breaks).num_rows
+    every = pa.chunked_array(keys, pa.string())
+    broken = {f"every {noun} once": len(every) - pc.count_distinct(every).as_py(), **broken}
+    return [Check(f"{table.name}: {what}", rows) for what, rows in broken.items()], every
 
 
-def _number(reader: LakeReader, sql: str, parameters: dict[str, object]) -> int:
-    return int(reader.query(sql, parameters or None).column(0)[0].as_py() or 0)
+def _columns(table: Table) -> list[str]:
+    used = {*(key for key, _ in KEYS.values()), "symbol", "price", "quantity", "quote_volume", "is_inconsistent", "type", "threshold"}
+    return [name for name in table.names if name in used]
+
+
+def _past(settings: Settings, day: date) -> pa.Array:
+    """Keys of the trades in the day's files of history, each once."""
+    found = [read(settings, key).column("event_id") for key in files(settings, settings.session.symbols, day, day)]
+    return pc.unique(pa.chunked_array([chunk for column in found for chunk in column.chunks], pa.string()))

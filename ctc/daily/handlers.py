@@ -1,7 +1,7 @@
 """AWS Lambda's entry points of the daily batch: `ctc.daily.handlers.load`, `.check`, `.catalog`, `.publish` (infra/modules/stepfunctions).
 
 The state machine is started with `{"scheduled": "2026-11-24T02:00:00Z"}`, which names the day before. `CTC_PROFILE` names the profile
-(default `cloud`). The zip holds `ctc/` and `profiles/` side by side, with DuckDB and pyiceberg, and no Spark.
+(default `cloud`). The zip holds `ctc/` and `profiles/` side by side, with pyarrow and pyiceberg, and neither Spark nor DuckDB.
 """
 
 from __future__ import annotations

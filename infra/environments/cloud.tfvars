@@ -9,6 +9,7 @@ database           = "crypto_pulse"
 alerts_table       = "alerts"
 metrics_table      = "metrics"
 api_package        = "../dist/api.zip"
+batch_package      = "../dist/batch.zip"
 
 buckets = {
   raw         = "crypto-pulse-raw"

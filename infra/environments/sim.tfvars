@@ -12,6 +12,7 @@ metrics_table            = "metrics"
 buckets_end_with_account = false
 disposable               = true
 api_package              = "sim/api.zip"
+batch_package            = "sim/batch.zip"
 reserve_concurrency      = false
 architecture             = "X86_64"
 
@@ -31,16 +32,8 @@ emr = {
   choose_architecture = false
 }
 
-# The emulator's functions have no DuckDB and no Spark: infra/sim/tasks.py hands what they are asked to the project's own Python.
-batch = {
-  package = "sim/tasks.zip"
-
-  functions = {
-    HistoricalLoad   = "tasks.load"
-    SubmitSparkJob   = "tasks.submit"
-    PollJob          = "tasks.poll"
-    RunQualityChecks = "tasks.check"
-    UpdateCatalog    = "tasks.catalog"
-    PublishMetrics   = "tasks.publish"
-  }
+# A job run is a process of this machine: infra/sim/tasks.py.
+instead_of_emr = {
+  package  = "sim/tasks.zip"
+  handlers = { SubmitSparkJob = "tasks.submit", PollJob = "tasks.poll" }
 }

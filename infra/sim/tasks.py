@@ -1,8 +1,7 @@
-"""The daily batch's functions where `make infra-sim` runs them, in the emulator's own Python, which has none of the project's packages.
+"""What takes EMR Serverless' place in the daily batch where `make infra-sim` runs it: two functions in the emulator's own Python.
 
-What is a function in AWS (ctc/daily/handlers.py) is handed to the project's Python. What is a job run of EMR Serverless there is a process
-of this machine here, with the same entry point, arguments and settings; only Python and Spark are the machine's. `project.json`, which
-is packed beside this file, says where those are.
+What is a job run there is a process of this machine here, with the same entry point, arguments and settings; only Python and Spark are
+the machine's. `project.json`, which is packed beside this file, says where those are.
 """
 
 from __future__ import annotations
@@ -15,30 +14,9 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-HANDLER = "import json, sys; from ctc.daily import handlers; print(json.dumps(getattr(handlers, sys.argv[1])(json.load(sys.stdin), None)))"
 # In the background, of nobody's making; its exit code is there when it has ended, and not before.
 RUN = '{ "$@"; echo $? > code.part; mv code.part code; } &'
 GIVEN = "spark.emr-serverless.driverEnv."
-
-
-def load(event: Event, context: Any) -> Event:
-    """`ctc.daily.handlers.load`."""
-    return _handed("load", event)
-
-
-def check(event: Event, context: Any) -> Event:
-    """`ctc.daily.handlers.check`."""
-    return _handed("check", event)
-
-
-def catalog(event: Event, context: Any) -> Event:
-    """`ctc.daily.handlers.catalog`."""
-    return _handed("catalog", event)
-
-
-def publish(event: Event, context: Any) -> Event:
-    """`ctc.daily.handlers.publish`."""
-    return _handed("publish", event)
 
 
 def submit(event: Event, context: Any) -> Event:
@@ -78,20 +56,6 @@ def poll(event: Event, context: Any) -> Event:
     code = Path(_project()["runs"]) / event["JobRunId"] / "code"
     state = "RUNNING" if not code.exists() else "SUCCESS" if code.read_text().strip() == "0" else "FAILED"
     return {"JobRun": {"State": state}}
-
-
-def _handed(function: str, event: Event) -> Event:
-    project = _project()
-    done = subprocess.run(
-        [project["python"], "-c", HANDLER, function],
-        input=json.dumps(event),
-        cwd=project["root"],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{function}: {done.stderr[-2000:]}")
-    return dict(json.loads(done.stdout))
 
 
 def _project() -> dict[str, str]:

@@ -30,8 +30,7 @@ mock_provider "aws" {
 
 variables {
   name               = "ctc-test-batch"
-  functions          = { HistoricalLoad = "a.b", RunQualityChecks = "a.b", UpdateCatalog = "a.b", PublishMetrics = "a.b" }
-  package            = "sim/tasks.zip"
+  package            = "sim/batch.zip"
   environment        = { CTC_PROFILE = "cloud" }
   application_id     = "00app"
   job_role_arn       = "arn:aws:iam::000000000000:role/job"
@@ -98,12 +97,17 @@ run "with_functions_for_it" {
   }
 
   variables {
-    functions = { HistoricalLoad = "a.b", RunQualityChecks = "a.b", UpdateCatalog = "a.b", PublishMetrics = "a.b", SubmitSparkJob = "a.b", PollJob = "a.b" }
+    instead_of_emr = { package = "sim/tasks.zip", handlers = { SubmitSparkJob = "a.b", PollJob = "a.b" } }
   }
 
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.SubmitSparkJob.Resource == aws_lambda_function.task["SubmitSparkJob"].arn
     error_message = "A function takes the place of EMR Serverless."
+  }
+
+  assert {
+    condition     = aws_lambda_function.task["PollJob"].filename == "sim/tasks.zip" && aws_lambda_function.task["HistoricalLoad"].filename == "sim/batch.zip"
+    error_message = "The others are those of every place."
   }
 }
 
@@ -115,12 +119,13 @@ run "refused" {
   }
 
   variables {
-    functions        = { SubmitSparkJob = "a.b" }
+    package          = "sim/batch.tar"
+    instead_of_emr   = { package = "sim/tasks.zip", handlers = { SubmitSparkJob = "a.b" } }
     poll_s           = 1
     schedule         = "at two"
     entry_point      = "/code/jobs/run.py"
     spark_properties = {}
   }
 
-  expect_failures = [var.functions, var.poll_s, var.schedule, var.entry_point, var.spark_properties]
+  expect_failures = [var.package, var.instead_of_emr, var.poll_s, var.schedule, var.entry_point, var.spark_properties]
 }

@@ -21,7 +21,7 @@ from cloud.api import ask, measure, reached
 from cloud.batch import run_both
 from cloud.emulators import running
 from cloud.session import chosen, exchanges, run_session
-from cloud.terraform import Terraform, packages
+from cloud.terraform import FUNCTIONS, Terraform, packages
 from cloud.verify import passed
 from ctc.aws.clients import client
 from ctc.errors import SetupError
@@ -41,8 +41,9 @@ def simulate() -> int:
         with running(work / "emulators") as (settings, environment):
             root = Terraform(work, {**environment, "TF_VAR_settings": json.dumps(chosen(settings))})
             packages(root.root)
-            package(work / "dist", "here", ["wheel", "api"])
-            shutil.copyfile(work / "dist" / "api.zip", root.root / "sim" / "api.zip")
+            package(work / "dist", "here", ["wheel", *FUNCTIONS])
+            for name in FUNCTIONS:
+                shutil.copyfile(work / "dist" / f"{name}.zip", root.root / "sim" / f"{name}.zip")
             root.init()
             try:
                 say("applying: some minutes")
@@ -94,7 +95,7 @@ def only(these: dict[str, list[str]], those: dict[str, list[str]]) -> dict[str, 
 
 
 def _use(settings: Settings, outputs: dict[str, Any], work: Path) -> None:
-    """By the settings that Terraform says: a session, the packed API over what it found, the daily batch over what it wrote."""
+    """By the settings that Terraform says: a session, the packed API over what it found, the packed daily batch over what it wrote."""
     told = outputs["settings"]
     own = load_profile(SIM, told)
     _session(settings, told, work / "session")

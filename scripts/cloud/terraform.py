@@ -20,6 +20,8 @@ from ctc.errors import SetupError
 from ctc.settings import ROOT, machine
 
 OLDEST = (1, 11)
+FUNCTIONS = ("api", "batch")
+ZIPS = [f"-var={name}_package=sim/{name}.zip" for name in FUNCTIONS]  # what `packages` makes, for plans that are not applied
 INSTALL = "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) and put it on the PATH"
 
 
@@ -92,9 +94,10 @@ class Terraform:
 
 
 def packages(root: Path) -> None:
-    """The zips that the sim environment names, in the copy: this project's code without its packages, and the batch's functions."""
+    """The zips that the sim environment names, in the copy: this project's code without its packages, and what stands in for EMR."""
     code = [path for name in ("ctc", "profiles") for path in sorted((ROOT / name).rglob("*")) if path.suffix in (".py", ".toml")]
-    _zip(root / "sim" / "api.zip", {str(path.relative_to(ROOT)): path for path in code})
+    for name in FUNCTIONS:
+        _zip(root / "sim" / f"{name}.zip", {str(path.relative_to(ROOT)): path for path in code})
     project = root / "sim" / "project.json"
     project.write_text(json.dumps({"root": str(ROOT), "python": sys.executable, "runs": str(root / "sim" / "runs")}))
     _zip(root / "sim" / "tasks.zip", {path.name: path for path in (project, root / "sim" / "tasks.py")})

@@ -15,7 +15,7 @@ from typing import Any
 
 from cloud import terraform
 from cloud.emulators import PYTHON, running
-from cloud.terraform import Terraform, packages
+from cloud.terraform import ZIPS, Terraform, packages
 from ctc.errors import SetupError
 from ctc.settings import ROOT
 
@@ -95,7 +95,7 @@ def policies_over_plans(work: Path) -> str:
         packages(root.root)
         root.init()
         for streaming in ("true", "false"):
-            plan = root.plan("cloud", f"-var=streaming={streaming}", "-var=api_package=sim/api.zip", "-refresh=false")
+            plan = root.plan("cloud", f"-var=streaming={streaming}", *ZIPS, "-refresh=false")
             lines.append(f"streaming={streaming}: {passed(plan, work)}")
     return "; ".join(lines)
 

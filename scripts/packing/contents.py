@@ -10,14 +10,20 @@ from zipfile import ZipFile
 from packing.archives import Entry, files_below
 
 CODE = ("ctc/", "profiles/")
-# Made by the installer, naming this machine or the moment; bytecode, which names no source that is there; and tests, headers and
-# type stubs, a third of pandas and pyarrow.
+# Made by the installer, naming this machine or the moment; bytecode, which names no source that is there; tests, headers and type
+# stubs, a third of pandas and pyarrow; and of pyarrow and zstandard what nobody here imports (Flight alone is 33 MB) or what is there
+# under another name (libarrow_python.so is the loader's libarrow_python.so.N).
 LEFT_OUT = re.compile(
     r"""(^|/)__pycache__/ | \.py[co]$ | \.pyi$ | ^bin/ | ^\.lock$ | ^share/
     | \.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json|uv_build\.json)$
-    | ^(numpy|pandas|pyarrow)/(.*/)?(tests?|include|_examples)/ | ^pyarrow/.*\.(pxd|pyx|pxi|h|cc)$ | ^(numpy|grpc)/.*\.(h|a|pxd)$""",
+    | ^(numpy|pandas|pyarrow)/(.*/)?(tests?|include|_examples)/ | ^pyarrow/.*\.(pxd|pyx|pxi|h|cc)$ | ^(numpy|grpc)/.*\.(h|a|pxd)$
+    | ^pyarrow/(libarrow_flight|libarrow_python_flight|_flight|_pyarrow_cpp_tests)\b | ^pyarrow/lib\w+\.so(\.\d+\.\d+\.\d+)?$
+    | ^zstandard/(_cffi\.|backend_cffi\.py$)""",
     re.VERBOSE,
 )
+
+
+ARROWS_S3 = re.compile(r"^pyarrow/(libarrow_s3|_s3fs)\b")  # the functions read by boto3 (ctc/aws/objects.py)
 
 
 def installed(folder: Path, services: Sequence[str] = ()) -> list[Entry]:

@@ -14,15 +14,16 @@ from ctc.settings import ROOT
 from ctc.spark.session import JARS
 from packing import uv
 from packing.archives import Entry, files_below, write_tar, write_zip
-from packing.contents import CODE, code, environment, installed
+from packing.contents import ARROWS_S3, CODE, code, environment, installed
 from packing.target import Target, target
 
 MB = 1_000_000
 MOST_ZIPPED, MOST_UNPACKED = 50 * MB, 250 * MB  # what Lambda takes
 SITE = ROOT / "dashboard" / "web" / "dist"
-# botocore describes 400 services in 20 MB; the functions call these. sts, sso: how credentials are found.
-API_SERVICES = ("dynamodb", "ecs", "emr-serverless", "kinesis", "sso", "sso-oidc", "sts")
-BATCH_SERVICES = (*API_SERVICES, "athena", "cloudwatch", "events", "glue", "lambda", "s3", "sns", "ssm")
+# botocore describes 400 services in 20 MB; the functions call these. CREDENTIALS: how keys are found.
+CREDENTIALS = ("sso", "sso-oidc", "sts")
+API_SERVICES = ("dynamodb", "ecs", "emr-serverless", "kinesis", *CREDENTIALS)
+BATCH_SERVICES = ("cloudwatch", "glue", "s3", *CREDENTIALS)
 
 
 class Made(NamedTuple):
@@ -40,7 +41,8 @@ class Pieces:
         self._out, self._architecture = out, architecture
         self.make: dict[str, Callable[[], list[Made]]] = {
             "wheel": lambda: [self._made(self.wheel, 0)],
-            "api": lambda: self._function("api", "api", API_SERVICES),
+            "api": lambda: self._function("api", API_SERVICES),
+            "batch": lambda: self._function("batch", BATCH_SERVICES),
             "emr": self._emr,
             "jobs": self._jobs,
             "jars": self._jars,
@@ -54,13 +56,16 @@ class Pieces:
             old.unlink()
         return uv.build_wheel(self._out)
 
-    def _function(self, name: str, lock: str, services: tuple[str, ...]) -> list[Made]:
+    def _function(self, name: str, services: tuple[str, ...]) -> list[Made]:
         wanted = target(self._architecture, "lambda")
         with tempfile.TemporaryDirectory(prefix="ctc-package-") as folder:
-            uv.install(lock, Path(folder), wanted)
-            made = self._zip(f"{name}.zip", [*installed(Path(folder), services), *code(self.wheel)], wanted)
-        if made.path.stat().st_size > MOST_ZIPPED or made.unpacked > MOST_UNPACKED:
-            raise SetupError(f"{made.path} is too large for Lambda ({made.unpacked / MB:.0f} MB unpacked): see packages/{lock}.in")
+            uv.install(name, Path(folder), wanted)
+            packages = [entry for entry in installed(Path(folder), services) if not ARROWS_S3.search(entry.name)]
+            made = self._zip(f"{name}.zip", [*packages, *code(self.wheel)], wanted)
+        zipped = made.path.stat().st_size
+        if zipped > MOST_ZIPPED or made.unpacked > MOST_UNPACKED:
+            sizes = f"{zipped / MB:.0f} MB, {made.unpacked / MB:.0f} MB unpacked"
+            raise SetupError(f"{made.path} is too large for Lambda ({sizes}): see packages/{name}.in")
         return [made]
 
     def _emr(self) -> list[Made]:

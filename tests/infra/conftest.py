@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cloud.emulators import PYTHON
-from cloud.terraform import Terraform, missing, packages
+from cloud.terraform import ZIPS, Terraform, missing, packages
 
 from ctc.errors import SetupError
 from ctc.settings import Settings
@@ -41,7 +41,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory, emulator_settings: Setti
 @pytest.fixture(scope="session")
 def plan(terraform: Terraform) -> Plan:
     """What `terraform apply` would make on AWS while streaming."""
-    return terraform.plan("cloud", "-var=streaming=true", "-var=api_package=sim/api.zip", "-refresh=false")
+    return terraform.plan("cloud", "-var=streaming=true", *ZIPS, "-refresh=false")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloud.terraform import FUNCTIONS
 from packing.pieces import Pieces
 
 from ctc.aws.cloudwatch import request
@@ -94,8 +95,9 @@ def test_lake_readers_are_granted_tables_that_are_there() -> None:
 
 
 def test_handlers_that_functions_name_are_there() -> None:
-    named = {name for path in INFRA.glob("modules/**/*.tf") for name in re.findall(r'handler\s+= "([\w.]+)"', path.read_text())}
-    assert named == {"ctc.api.lambda_handler.handler", "ctc.aws.auto_stop.handler"}
+    named = {name for path in INFRA.glob("modules/**/*.tf") for name in re.findall(r'= "(ctc\.[\w.]+)"', path.read_text())}
+    batch = {f"ctc.daily.handlers.{name}" for name in ("load", "check", "catalog", "publish")}
+    assert named == {"ctc.api.lambda_handler.handler", "ctc.aws.auto_stop.handler", *batch}
     for each in named:
         module, _, function = each.rpartition(".")
         assert callable(getattr(importlib.import_module(module), function))
@@ -106,9 +108,10 @@ def test_jars_that_jobs_are_given_are_those_that_are_packed() -> None:
     assert json.loads(listed) == sorted(jar.name for jar in JARS)
 
 
-def test_functions_package_is_the_one_that_is_made() -> None:
-    assert assigned(INFRA / "environments" / "cloud.tfvars")["api_package"] == "../dist/api.zip"
-    assert "api" in Pieces(ROOT / "dist", "here").make
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_package_is_the_one_that_is_made(name: str) -> None:
+    assert assigned(INFRA / "environments" / "cloud.tfvars")[f"{name}_package"] == f"../dist/{name}.zip"
+    assert name in Pieces(ROOT / "dist", "here").make
 
 
 def test_functions_that_the_sim_environment_names_are_there() -> None:
@@ -124,7 +127,7 @@ def test_job_of_the_batch_is_one_that_the_entry_point_knows() -> None:
     (command,) = [each for each in run.registered_commands if each.name == job]
     assert command.callback is not None
     assert set(words) == {"--since", "--until"} <= {f"--{name}" for name in inspect.signature(command.callback).parameters}
-    (entry,) = re.findall(r'entry_point = optional\(string, "([^"]+)"\)', (INFRA / "variables.tf").read_text())
+    (entry,) = re.findall(r'entry_point\s+= "\$\{local\.code\}/([^"]+)"', (INFRA / "main.tf").read_text())
     assert (ROOT / entry).is_file()
 
 

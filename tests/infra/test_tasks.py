@@ -1,4 +1,4 @@
-"""The batch's functions of `make infra-sim`: handed to the project's Python, and job runs that are processes here."""
+"""What takes EMR's place in `make infra-sim`: job runs that are processes here."""
 
 from __future__ import annotations
 
@@ -59,8 +59,3 @@ def test_run_is_the_entry_point_with_its_arguments_and_environment(tasks: Any, t
 
 def test_run_that_ends_well_is_a_success(tasks: Any) -> None:
     assert end(tasks, tasks.submit(asked("daily", "--help", profile="sim"), None)["JobRunId"]) == "SUCCESS"
-
-
-def test_function_that_fails_says_why(tasks: Any) -> None:
-    with pytest.raises(RuntimeError, match=r"(?s)^check: .*names no day"):
-        tasks.check({"scheduled": "soon"}, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -89,7 +90,10 @@ def test_statistics_are_those_of_the_tables(lambdas: Stream) -> None:
     handlers.catalog({}, None)
     done = {each["table"]: each for each in handlers.catalog({}, None)["tables"]}
     reader = LakeReader(lambdas.settings)
-    (wanted,) = reader.query("select count(*) n, min(trade_id) low, max(trade_id) high, max(price) price from raw_trades").to_pylist()
+    (wanted,) = reader.query(
+        "select count(*) n, min(trade_id) low, max(trade_id) high, count(distinct trade_id) ids, max(price) price, "
+        "count(distinct price) prices, avg(length(symbol)) letters, min(timestamp) since from raw_trades"
+    ).to_pylist()
     reader.close()
     assert done["raw_trades"]["rows"] == wanted["n"]
     glue = client("glue", lambdas.settings)
@@ -98,8 +102,13 @@ def test_statistics_are_those_of_the_tables(lambdas: Stream) -> None:
     )["ColumnStatisticsList"]
     said = {each["ColumnName"]: each["StatisticsData"] for each in found}
     ids = said["trade_id"]["LongColumnStatisticsData"]
-    assert (ids["MinimumValue"], ids["MaximumValue"]) == (wanted["low"], wanted["high"])
-    assert said["symbol"]["StringColumnStatisticsData"]["NumberOfNulls"] == 0
+    assert (ids["MinimumValue"], ids["MaximumValue"], ids["NumberOfDistinctValues"]) == (wanted["low"], wanted["high"], wanted["ids"])
+    symbols = said["symbol"]["StringColumnStatisticsData"]
+    assert symbols == {"NumberOfNulls": 0, "NumberOfDistinctValues": 2, "MaximumLength": 8, "AverageLength": wanted["letters"]}
+    prices = said["price"]["DecimalColumnStatisticsData"]
+    highest = Decimal(int.from_bytes(prices["MaximumValue"]["UnscaledValue"], "big", signed=True)).scaleb(-prices["MaximumValue"]["Scale"])
+    assert (highest, prices["NumberOfDistinctValues"]) == (wanted["price"], wanted["prices"])
+    assert said["timestamp"]["DateColumnStatisticsData"]["MinimumValue"].date() == wanted["since"].date()
     assert said.keys() == {"trade_id", "symbol", "price", "timestamp"}
 
 

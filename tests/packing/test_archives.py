@@ -84,6 +84,11 @@ def test_tar_of_an_environment_links_to_the_machines_python(tmp_path: Path) -> N
         "x-1.dist-info/direct_url.json",
         "pandas/core/tests/a.py",
         "pyarrow/include/a.h",
+        "pyarrow/libarrow_flight.so.2600",
+        "pyarrow/_flight.cpython-313-aarch64-linux-gnu.so",
+        "pyarrow/libarrow_python.so",
+        "pyarrow/libarrow_python.so.2600.1.0",
+        "zstandard/_cffi.cpython-313-aarch64-linux-gnu.so",
         ".lock",
     ],
 )
@@ -92,7 +97,18 @@ def test_what_an_installer_leaves_or_nobody_runs_is_left_out(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b.py", "x-1.dist-info/METADATA", "x-1.dist-info/entry_points.txt", "numpy/testing/__init__.py", "a/bin/b.py"]
+    "name",
+    [
+        "a/b.py",
+        "x-1.dist-info/METADATA",
+        "x-1.dist-info/entry_points.txt",
+        "numpy/testing/__init__.py",
+        "a/bin/b.py",
+        "pyarrow/libarrow.so.2600",
+        "pyarrow/libarrow_python.so.2600",
+        "pyarrow/lib.cpython-313-aarch64-linux-gnu.so",
+        "zstandard/backend_c.cpython-313-aarch64-linux-gnu.so",
+    ],
 )
 def test_what_is_needed_stays(name: str) -> None:
     assert not LEFT_OUT.search(name)

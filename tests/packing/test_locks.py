@@ -14,7 +14,7 @@ from ctc.settings import ROOT
 
 LOCKS = ROOT / "packages"
 ONLY = Path(__file__).with_name("only.py")
-PACKED = ("api", "emr", "producer")
+PACKED = ("api", "batch", "emr", "producer")
 
 
 def pins(path: Path) -> dict[str, set[str]]:
@@ -43,7 +43,18 @@ def test_the_builder_is_the_one_that_pyproject_names() -> None:
     assert re.search(r'requires = \["(hatchling==\S+)"\]', (ROOT / "pyproject.toml").read_text())[1] in (LOCKS / "build.in").read_text()  # type: ignore[index]
 
 
-@pytest.mark.parametrize("words", ["daily --since 2026-01-05 --until 2026-01-06", "evolve", "history --since 2026-01-05", "reprocess"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "daily --since 2026-01-05 --until 2026-01-06",
+        "evolve",
+        "history --since 2026-01-05",
+        "publish-metrics --date 2026-01-05",
+        "quality-checks --date 2026-01-05",
+        "reprocess",
+        "update-catalog",
+    ],
+)
 def test_job_needs_no_package_that_its_environment_has_not(words: str, tmp_path: Path) -> None:
     clusters = {"pyspark", "py4j"}
     packed = ",".join({*pins(LOCKS / "emr.lock"), *clusters, "coattail-capital"})

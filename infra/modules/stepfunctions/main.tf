@@ -1,5 +1,17 @@
-# One definition for every place. Where EMR Serverless is not there, the two tasks that call it are functions with the same fields.
+# One definition and the same functions for every place. Where EMR Serverless is not there, what takes its place are functions too.
 locals {
+  handlers = {
+    HistoricalLoad   = "ctc.daily.handlers.load"
+    RunQualityChecks = "ctc.daily.handlers.check"
+    UpdateCatalog    = "ctc.daily.handlers.catalog"
+    PublishMetrics   = "ctc.daily.handlers.publish"
+  }
+
+  functions = merge(
+    { for state, handler in local.handlers : state => { handler = handler, package = var.package } },
+    { for state, handler in var.instead_of_emr.handlers : state => { handler = handler, package = var.instead_of_emr.package } },
+  )
+
   emr_tasks = {
     SubmitSparkJob = "arn:aws:states:::emr-serverless:startJobRun"
     PollJob        = "arn:aws:states:::aws-sdk:emrserverless:getJobRun"
@@ -9,17 +21,17 @@ locals {
 }
 
 resource "aws_lambda_function" "task" {
-  for_each = var.functions
+  for_each = local.functions
 
   function_name                  = "${var.name}-${each.key}"
   description                    = "${each.key} of the daily batch"
   role                           = var.function_role_arn
-  handler                        = each.value
+  handler                        = each.value.handler
   runtime                        = "python3.13"
   architectures                  = [var.architecture]
-  filename                       = var.package
-  source_code_hash               = filebase64sha256(var.package)
-  memory_size                    = 1024
+  filename                       = each.value.package
+  source_code_hash               = filebase64sha256(each.value.package)
+  memory_size                    = 2048 # the ids of a day of 4 million trades take 0.75 GB
   timeout                        = 900
   reserved_concurrent_executions = var.max_concurrency
   kms_key_arn                    = var.kms_key_arn
@@ -36,7 +48,7 @@ resource "aws_lambda_function" "task" {
 }
 
 resource "aws_cloudwatch_log_group" "task" {
-  for_each = var.functions
+  for_each = local.functions
 
   name              = "/aws/lambda/${var.name}-${each.key}"
   retention_in_days = 365

@@ -8,30 +8,24 @@ variable "name" {
   }
 }
 
-variable "functions" {
-  description = "Python handlers by state. SubmitSparkJob and PollJob are needed only where EMR Serverless is not there."
-  type        = map(string)
-
-  validation {
-    condition = length(setsubtract(
-      ["HistoricalLoad", "RunQualityChecks", "UpdateCatalog", "PublishMetrics"], keys(var.functions)
-    )) == 0
-    error_message = "functions must have HistoricalLoad, RunQualityChecks, UpdateCatalog and PublishMetrics."
-  }
-
-  validation {
-    condition     = contains(keys(var.functions), "SubmitSparkJob") == contains(keys(var.functions), "PollJob")
-    error_message = "SubmitSparkJob and PollJob go together: what submits a job is also what knows its state."
-  }
-}
-
 variable "package" {
-  description = "Path of the zip that holds the handlers."
+  description = "Path of the zip that holds ctc.daily.handlers and what they need."
   type        = string
 
   validation {
     condition     = endswith(var.package, ".zip")
     error_message = "package must be a .zip."
+  }
+}
+
+variable "instead_of_emr" {
+  description = "Only where EMR Serverless is not there: a zip, and in it handlers that take the fields of SubmitSparkJob and PollJob."
+  type        = object({ package = string, handlers = map(string) })
+  default     = { package = "", handlers = {} }
+
+  validation {
+    condition     = contains(["", "PollJob,SubmitSparkJob"], join(",", keys(var.instead_of_emr.handlers)))
+    error_message = "handlers must be SubmitSparkJob and PollJob, or none: what submits a job is also what knows its state."
   }
 }
 
