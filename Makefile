@@ -26,7 +26,7 @@ live: setup ## Watch the real exchanges, with the embedded emulator
 	@$(BIN)/ctc live $(ARGS)
 
 test: kafka-setup ## Run every test, by two workers (ARGS="-n 0 tests/spark" for a few in one)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## The quick part: format, lint, types, import rules, unit tests
 	$(BIN)/ruff format --check .

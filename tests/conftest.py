@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked slow, unless `-m` speaks of it. PySpark in this process leaves its sockets to the garbage collector.
 
-    A file is one worker's, and those that may take long come first, so that no worker ends with one of them alone.
+    Files that may take long come first, so that no worker ends with one of them alone.
     """
     longest: dict[Path, float] = defaultdict(float)
     for item in items:
@@ -38,8 +38,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             longest[item.path] = max(longest[item.path], limit.args[0])
     items.sort(key=lambda item: -longest[item.path])
     for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"))
     if "slow" in (config.option.markexpr or ""):

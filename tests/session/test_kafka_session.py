@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.spark,
     pytest.mark.emulator,
     pytest.mark.timeout(1200),
-    pytest.mark.xdist_group("simulated"),
     pytest.mark.skipif(
         not KAFKA_JARS.is_dir(), reason=f"no reader of Kafka in {KAFKA_JARS}: `make kafka-setup` gets it from Maven Central"
     ),

@@ -33,7 +33,7 @@ from sim.compare import compare_lake, compare_rows, newest
 from sim.reference import reference
 from sim.report import log_of
 
-pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200), pytest.mark.xdist_group("simulated")]
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
 FIXTURES = ROOT / "tests" / "fixtures" / "realdata"
 WHALE = Decimal(100_000)
