@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import uuid
 from collections import defaultdict
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C: a shell has what it starts in the background ignore it, and so would every process of a test."""
+    """Hear Ctrl-C: a shell has what it starts in the background ignore it, and so would every process of a test.
+
+    And have no width of a terminal: readline, which pytest imports, tells every process that it starts of one with 80 columns.
+    """
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
