@@ -104,7 +104,7 @@ class StreamingApp:
         deadline, pause = time.monotonic() + REHEARSAL_S, threading.Event()
         while query.isActive and seen < REHEARSED and not told() and time.monotonic() < deadline:
             pause.wait(0.1)
-        self._stop_between_batches(query)
+        query.stop()  # in the middle of a batch: one follows the other at once, and nothing is kept of them
         if (error := query.exception()) is not None:
             log.warning("%s could not be rehearsed: %s", plan.name, error)
         return seen
