@@ -28,7 +28,7 @@ _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 _ANY = msgspec.json.Decoder()
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SPEC = {field.name: (msgspec.json.Decoder(field.type), field.required) for field in msgspec.structs.fields(Trade)}
-_TROUBLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+JSON_TROUBLE = (msgspec.MsgspecError, UnicodeError, RecursionError)  # what reading JSON raises; `json_trouble` says it
 _LOCAL = threading.local()
 _MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -78,7 +78,7 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
         return [_refused([("record_unreadable", str(error))], data)]
     try:
         trades = _TRADES.decode_lines(text)
-    except _TROUBLE:
+    except JSON_TROUBLE:
         return [_read_line(line, symbols) for line in _split(text)]
     if all([(symbols is None or line.symbol in symbols) and _storable(line) for line in trades]):  # noqa: C419 - faster than a generator
         return list[Line](trades)
@@ -102,7 +102,7 @@ def _refused(faults: Iterable[Fault], raw: bytes) -> Reject:
 def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:
     try:
         trade = _TRADES.decode(raw)
-    except _TROUBLE as error:
+    except JSON_TROUBLE as error:
         return _read_other(raw, json_trouble(error), symbols)
     return _judge(trade, symbols, raw) or trade
 
@@ -110,7 +110,7 @@ def _read_line(raw: bytes, symbols: frozenset[str] | None) -> Line:
 def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Line:
     try:
         fields = _FIELDS.decode(raw)
-    except _TROUBLE:
+    except JSON_TROUBLE:
         return _refused([_no_fields(raw)], raw)
     if "heartbeat" in fields:
         return _read_heartbeat(raw, symbols)
@@ -120,7 +120,7 @@ def _read_other(raw: bytes, trouble: str, symbols: frozenset[str] | None) -> Lin
 def _no_fields(raw: bytes) -> Fault:
     try:
         _ANY.decode(raw)
-    except _TROUBLE as error:
+    except JSON_TROUBLE as error:
         return "not_json", f"not JSON: {json_trouble(error)}"
     return "not_an_object", "not a JSON object"
 
@@ -135,7 +135,7 @@ def _field_faults(fields: dict[str, msgspec.Raw], symbols: frozenset[str] | None
         elif name in fields:
             try:
                 values[name] = decoder.decode(raw)
-            except _TROUBLE as error:
+            except JSON_TROUBLE as error:
                 yield "wrong_type", f"{name}: {json_trouble(error)}"
     yield from _faults(values, symbols)
 
@@ -143,7 +143,7 @@ def _field_faults(fields: dict[str, msgspec.Raw], symbols: frozenset[str] | None
 def _read_heartbeat(raw: bytes, symbols: frozenset[str] | None) -> Heartbeat | Reject:
     try:
         heartbeat = _HEARTBEAT.decode(raw)
-    except _TROUBLE as error:
+    except JSON_TROUBLE as error:
         return _refused([("heartbeat_malformed", f"heartbeat: {json_trouble(error)}")], raw)
     faults = list(_heartbeat_faults(heartbeat, symbols))
     return _refused(faults, raw) if faults else heartbeat

@@ -14,7 +14,6 @@ import msgspec
 from ctc.errors import FrameError
 from ctc.model import EXACT, Parties, Side, Trade, event_id, from_us, id_space
 
-JSON_TROUBLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 # What decimal(38,18) holds; a price beyond it is a broken frame, not a market. `ctc.codec` draws the same line.
 _CEILING = Decimal(10) ** 20
 _FLOOR = Decimal(10) ** -18

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ctc.codec import json_trouble
+from ctc.codec import JSON_TROUBLE, json_trouble
 from ctc.errors import FrameError
-from ctc.exchanges.base import JSON_TROUBLE, Exchange, Reading, moment
+from ctc.exchanges.base import Exchange, Reading, moment
 from ctc.model import TradeId
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ctc.codec import json_trouble
+from ctc.codec import JSON_TROUBLE, json_trouble
 from ctc.errors import FrameError
-from ctc.exchanges.base import JSON_TROUBLE, moment
+from ctc.exchanges.base import moment
 from ctc.exchanges.history import PAGE, TradeHistory
 from ctc.model import Trade, TradeId, to_us
 

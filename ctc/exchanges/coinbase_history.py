@@ -12,9 +12,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ctc.codec import json_trouble
+from ctc.codec import JSON_TROUBLE, json_trouble
 from ctc.errors import FrameError
-from ctc.exchanges.base import JSON_TROUBLE
 from ctc.exchanges.history import PAGE, TradeHistory
 from ctc.model import Moment, Trade, TradeId
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ctc.exchanges.base import JSON_TROUBLE
+from ctc.codec import JSON_TROUBLE
 
 _TIMED = re.compile(rb"(\d{9,20})(?:\.(\d{1,18}))?:?[ \t]+(?=[{\[])")
 CONNECT, LOSS = "<->", ">-<"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ctc.exchanges.base import JSON_TROUBLE
+from ctc.codec import JSON_TROUBLE
 from ctc.model import Trade
 from ctc.quality.ids import Intervals
 

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ctc.codec import json_trouble
+from ctc.codec import JSON_TROUBLE, json_trouble
 from ctc.errors import FrameError
-from ctc.exchanges.base import JSON_TROUBLE, Exchange
+from ctc.exchanges.base import Exchange
 from ctc.exchanges.binance_history import BinanceHistory
 from ctc.model import Trade
 
