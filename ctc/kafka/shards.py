@@ -5,21 +5,24 @@ An iterator is a partition and the offset to go on from, so it never expires. No
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from time import time_ns
-from typing import Any
+from collections.abc import Callable, Iterator
+from time import monotonic, time_ns
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from ctc.errors import StreamError
-from ctc.kafka.errors import from_kafka
+from ctc.kafka.errors import LEADERLESS, from_kafka
 from ctc.kafka.places import number, offset_behind, partition_of, shard_of
 from ctc.settings import Settings
 from ctc.stream.shards import Entry, Page, Shard, lost
 
 PATIENT_S, HASTY_S = 10.0, 5.0  # how long each question to the brokers may take
+AGAIN_S = 0.1
 FETCH_BYTES = 64 << 10  # at a time: a lag needs one record, and brokers bill what they send
 GROUP = "ctc-look"  # the client must have one, and asks for its coordinator: brokers make `__consumer_offsets`, where nothing is written
+
+Answer = TypeVar("Answer")
 
 
 class KafkaShards:
@@ -47,10 +50,7 @@ class KafkaShards:
 
     def list(self) -> list[Shard]:
         """Every partition, by id."""
-        try:
-            found = self._consumer.list_topics(self._topic, timeout=self._answer_s).topics[self._topic]
-        except KafkaException as error:
-            raise self._refused(error.args[0]) from error
+        found = self._asked(lambda: self._consumer.list_topics(self._topic, timeout=self._answer_s)).topics[self._topic]
         if found.error is not None:
             raise self._refused(found.error)
         return [Shard(shard_of(partition), ()) for partition in sorted(found.partitions)]
@@ -69,10 +69,7 @@ class KafkaShards:
         """An iterator at the first record that arrived at this time or later; Kafka's times are whole milliseconds."""
         partition = partition_of(shard)
         asked = [TopicPartition(self._topic, partition, -(-us // 1000))]
-        try:
-            (found,) = self._consumer.offsets_for_times(asked, timeout=self._answer_s)
-        except KafkaException as error:
-            raise self._refused(error.args[0]) from error
+        (found,) = self._asked(lambda: self._consumer.offsets_for_times(asked, timeout=self._answer_s))
         if found.error is not None:
             raise self._refused(found.error)
         return _iterator(partition, found.offset) if found.offset >= 0 else self.latest(shard)
@@ -112,11 +109,20 @@ class KafkaShards:
 
     def _ends(self, partition: int) -> tuple[int, int]:
         """The oldest offset, and the one behind the newest."""
-        try:
-            first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=self._answer_s)
-        except KafkaException as error:
-            raise self._refused(error.args[0]) from error
+        place = TopicPartition(self._topic, partition)
+        first, end = self._asked(lambda: self._consumer.get_watermark_offsets(place, timeout=self._answer_s))
         return first, end
+
+    def _asked(self, question: Callable[[], Answer]) -> Answer:
+        """The answer. While a partition's leader is being chosen, as after its topic was made, it is asked again, as long as one may take."""
+        until = monotonic() + self._answer_s
+        while True:
+            try:
+                return question()
+            except KafkaException as error:
+                if error.args[0].code() not in LEADERLESS or monotonic() >= until:
+                    raise self._refused(error.args[0]) from error
+            self._consumer.poll(AGAIN_S)  # nothing is assigned: the client hears of its brokers meanwhile
 
     def _refused(self, error: Any) -> Exception:
         return from_kafka(f"reading the Kafka topic {self._topic} at {self._bootstrap}", error, self._bootstrap)

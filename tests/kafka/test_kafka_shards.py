@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from fakes_hot import MemoryMetrics
 from topics import held, settings_on
@@ -139,6 +140,34 @@ def test_place_that_a_topic_never_came_to_is_a_loss(settings: Settings) -> None:
     shards = shards_of(settings)
     with pytest.raises(DataLoss, match=rf"behind {number(7)} are gone: the topic is empty"):
         shards.get(shards.iterator(FIRST, number(7)), 1)
+
+
+class Leaderless:
+    """A client whose first answers are that a partition has no leader: a broker says so for moments that no test can choose."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client, self._left = client, times
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> Any:
+        self._left -= 1
+        if self._left >= 0:
+            raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+        return self._client.get_watermark_offsets(place, timeout=timeout)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+@pytest.mark.parametrize(("times", "answer_s", "answers"), [(2, 30.0, True), (10**9, 0.2, False)])
+def test_partition_whose_leader_is_being_chosen_is_asked_again(settings: Settings, times: int, answer_s: float, answers: bool) -> None:
+    put(settings, b"1")
+    shards = KafkaShards(settings, settings.stream.trades, answer_s=answer_s)
+    shards._consumer = Leaderless(shards._consumer, times)
+    if answers:
+        assert shards.latest(FIRST) == "0/1"
+    else:
+        with pytest.raises(StreamError, match=r"Not leader for partition"):
+            shards.latest(FIRST)
 
 
 def test_topic_that_is_not_there_says_what_to_do(kafka: KafkaBroker) -> None:

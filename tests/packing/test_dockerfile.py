@@ -72,7 +72,7 @@ def test_command_runs_with_the_images_packages_alone(tmp_path: Path) -> None:
     base = getattr(sys, "_base_executable", sys.executable)
     for environment, said in (
         ({"CTC_STATE": str(tmp_path / "none")}, "no session in"),
-        ({"CTC_PROFILE": "nonsense"}, "no profile 'nonsense'"),
+        ({"CTC_PROFILE": "nonsense", "CTC_STATE": str(tmp_path / "none")}, "no profile 'nonsense'"),
     ):
         done = subprocess.run([base, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, env=environment, check=False)
         assert said in done.stderr, done.stderr
