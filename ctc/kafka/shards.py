@@ -114,7 +114,7 @@ class KafkaShards:
         return first, end
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        """The answer. While a partition's leader is being chosen, as after its topic was made, it is asked again, as long as one may take."""
+        """The answer. While a partition's leader is being chosen, as after its topic was made, it is asked again, within that time."""
         until = monotonic() + self._answer_s
         while True:
             try:
