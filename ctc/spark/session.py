@@ -79,6 +79,8 @@ def _engine(settings: Settings, state: Path) -> dict[str, str]:
 
 def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> dict[str, str]:
     jars = source_jars(settings)
+    scratch = state / "spark"
+    scratch.mkdir(parents=True, exist_ok=True)
     return {
         **({"spark.jars": ",".join(jars)} if jars else {}),
         "spark.master": settings.spark.master,
@@ -92,11 +94,17 @@ def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> di
         "spark.driver.extraClassPath": ":".join(map(str, JARS)),
         "spark.pyspark.python": sys.executable,
         "spark.pyspark.driver.python": sys.executable,
-        "spark.local.dir": str(state / "spark"),
-        "spark.sql.warehouse.dir": str(state / "spark" / "warehouse"),
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         # A deep plan's error path overflows the default stack, so give threads room; credentials are the emulator's dummies.
         "spark.driver.extraJavaOptions": " ".join(
-            (*JAVA_OPTIONS, *java_options, f"-Dlog4j2.configurationFile=file:{LOG4J}", f"-Dderby.system.home={state / 'spark'}")
+            (
+                *JAVA_OPTIONS,
+                *java_options,
+                f"-Dlog4j2.configurationFile=file:{LOG4J}",
+                f"-Dderby.system.home={scratch}",
+                f"-Djava.io.tmpdir={scratch}",  # a JVM that is killed leaves 15 MB of unpacked libraries: the next session removes them
+            )
         ),
     }
 

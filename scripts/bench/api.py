@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
 from ctc.aws.quality import DynamoQuality
+from ctc.aws.wallets import DynamoWallets
 from ctc.cli.live import with_ports
 from ctc.errors import CtcError
 from ctc.model import Alert, Bar, GapLedger, IdSpan, Snapshot, SpaceLedger, Spread, to_us
@@ -37,6 +38,8 @@ from ctc.processes import spawn
 from ctc.quality.counts import QualityBatch, Tally
 from ctc.session import clear
 from ctc.settings import Settings, load_profile, load_state, save_state
+from ctc.wallets import AlphaRules, Role, Score, SkillReport, Tape, scored
+from ctc.wallets.episodes import ROLES
 from ctc.wiring import emulator
 from sim.plan import FIXED_START
 
@@ -44,6 +47,7 @@ RATE = 200
 CLIENTS = 24
 WRITE_AT_ONCE = 2_000
 NOW = FIXED_START + timedelta(hours=24)
+WALLETS = [f"0x{number:040x}" for number in range(500)]
 BARE = """
 import asyncio
 async def answer(reader, writer):
@@ -76,7 +80,8 @@ def api(state: Path, say: Say, alerts: int, seconds: float) -> list[Row]:
         try:
             url = _url(state, child.poll)
             with writing(state):
-                return measure(url, ids, seconds, say, f"{RATE} requests/s, {alerts:,} alerts stored, {WORDS}")
+                beside = f"{RATE} requests/s, {alerts:,} alerts and {len(WALLETS)} wallets stored, {WORDS}"
+                return measure(url, ids, seconds, say, beside, wallets=WALLETS)
         finally:
             child.stop(30.0)
     finally:
@@ -101,10 +106,10 @@ def of_running(url: str, say: Say, seconds: float, filled: Path | None, alerts: 
     return measure(url, ids, seconds, say, beside, now)
 
 
-def measure(url: str, ids: list[str], seconds: float, say: Say, beside: str, now: datetime = NOW) -> list[Row]:
-    """A row for each endpoint of the API at this URL; `ids` are of alerts that it has, `now` is its stream's clock."""
+def measure(url: str, ids: list[str], seconds: float, say: Say, beside: str, now: datetime = NOW, wallets: Sequence[str] = ()) -> list[Row]:
+    """A row for each endpoint of the API at this URL; `ids` are of alerts that it has, `wallets` of scores, `now` is its stream's clock."""
     rows = []
-    for name, paths in _paths(ids, now).items():
+    for name, paths in _paths(ids, wallets, now).items():
         say(f"GET {name}")
         _at_a_rate(url, paths, 2.0)  # warm
         p50, p99 = _percentiles(url, paths, seconds)
@@ -133,7 +138,7 @@ def _bare() -> Iterator[str]:
         process.wait()
 
 
-def _paths(ids: list[str], now: datetime) -> dict[str, Iterator[str]]:
+def _paths(ids: list[str], wallets: Sequence[str], now: datetime) -> dict[str, Iterator[str]]:
     rng = random.Random(7)
     places = [f"{int((now - timedelta(seconds=rng.uniform(0, 7200))).timestamp() * 1e6)}.{uuid.UUID(int=0)}" for _ in range(500)]
     fixed = (
@@ -147,11 +152,17 @@ def _paths(ids: list[str], now: datetime) -> dict[str, Iterator[str]]:
         "/gaps/BTC-USDT",
         "/quality?step=10",
     )
+    of_wallets = {
+        "/wallets": _always("/wallets"),
+        "/wallets?flagged=true": _always("/wallets?flagged=true"),
+        "/wallets/{address}, any": (f"/wallets/{rng.choice(wallets)}" for _ in _always("")),
+    }
     return {
         "/alerts": _always("/alerts"),
         "/alerts?cursor=, anywhere in the last two hours": (f"/alerts?cursor={rng.choice(places)}" for _ in _always("")),
         "/alerts/{alert_id}?trades=false, any": (f"/alerts/{rng.choice(ids)}?trades=false" for _ in _always("")),
         **{path: _always(path) for path in fixed},
+        **(of_wallets if wallets else {}),
         "/session": _always("/session"),
         "/health": _always("/health"),
     }
@@ -221,7 +232,24 @@ def _fill(settings: Settings, count: int) -> list[str]:
     for symbol in settings.session.symbols:
         metrics.put_ledger(symbol, GapLedger(spaces={"binance|spot|BTCUSDT|aggTrade": _ids()}))
     DynamoQuality(settings).put(QualityBatch(query="lake", run="bench", batch_id=1, tallies=[_tally(minute) for minute in range(1440)]))
+    tape = Tape(snapshot=1, trades=100_000, coins=["BTC", "ETH"], since=NOW - timedelta(days=14), until=NOW)
+    DynamoWallets(settings).put(*scored([_skill(role, horizon) for role in ROLES for horizon in (300, 3600)], tape, AlphaRules()))
     return ids
+
+
+def _skill(role: Role, horizon_s: int) -> SkillReport:
+    """A report in which every tenth wallet is flagged."""
+    scores = [
+        Score(
+            wallet=wallet, episodes=40, days=14, mean_bp=3.2, error_bp=1.1, p_value=0.001,
+            alpha_bp=2.4, low_bp=0.3, high_bp=4.5, p_positive=0.97, flagged=number % 10 == 0,
+        )
+        for number, wallet in enumerate(WALLETS)
+    ]  # fmt: skip
+    return SkillReport(
+        role=role, horizon_s=horizon_s, verdict="wallets differ", scores=scores,
+        between_bp=2.0, between_p=0.001, mean_bp=-3.1, unpriced=3, too_few=900,
+    )  # fmt: skip
 
 
 def _ids() -> SpaceLedger:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
+
+
+def test_jvm_keeps_what_it_unpacks_beside_the_rest_of_its_state(spark: SparkSession) -> None:
+    """A killed one can't remove it, and the next session removes only what lies in the session's folder."""
+    folder = spark.sparkContext.getConf().get("spark.local.dir")
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    assert jvm.java.lang.System.getProperty("java.io.tmpdir") == folder
+    assert folder != tempfile.gettempdir()
 
 
 def test_workers_take_arrow_memory_from_the_system(spark: SparkSession) -> None:
