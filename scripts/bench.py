@@ -17,7 +17,7 @@ from bench.api import api, of_running
 from bench.batch import batch
 from bench.frames import frames
 from bench.history import history
-from bench.machine import describe, revision
+from bench.machine import describe
 from bench.memory import Peaks, sampled
 from bench.score import score
 from bench.streaming import drain, latency, sustained
@@ -26,6 +26,7 @@ from rich.console import Console
 
 from ctc.errors import CtcError
 from ctc.settings import ROOT
+from sim.revision import revision
 
 SECTIONS = ("frames", "score", "drain", "sustained", "latency", "api", "history", "batch")
 TELL = Console(stderr=True, highlight=False)
