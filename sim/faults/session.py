@@ -35,6 +35,7 @@ from sim.report import all_alerts, reference_of, windows
 from sim.run import Done
 
 LOOK_S = 0.1
+PATIENCE_S = 60  # so that a starved process is not taken for a silent exchange
 BEHIND = ("spark", "api")
 # Thresholds at which a short, quiet market has alerts of every kind.
 OVERRIDES = {
@@ -80,7 +81,7 @@ class Seen:
 
 def session_settings(faults: Sequence[Fault], overrides: Mapping[str, object] = OVERRIDES) -> Settings:
     """Settings with free ports and the relays between; what the faults need is in them."""
-    settings = load_profile("sim", overrides)
+    settings = load_profile("sim", {"producer.patience_s": PATIENCE_S, **overrides})
     ports = iter(free_ports(3 + 2 * len(settings.exchanges)))
     venues = {
         name: msgspec.structs.replace(venue, ws=f"ws://{HOST}:{next(ports)}", rest=f"http://{HOST}:{next(ports)}")
