@@ -20,7 +20,7 @@ from ctc.settings import load_profile
 from sim.exchange.engine import Engine
 from sim.exchange.http import Weights
 from sim.exchange.tape import TapeRow, read_tape
-from sim.exchange.venues import Binance, Coinbase
+from sim.exchange.venues import SUBSCRIBE_WITHIN_S, Binance, Coinbase
 from sim.plan import FIXED_START, Plan, make_plan
 
 SETTINGS = load_profile("sim")
@@ -66,12 +66,12 @@ class Running:
 async def running(state: Path, plan: Plan, *, follow: bool = True, **options: Any) -> AsyncIterator[Running]:
     """Serve the plan; the market runs until it ends or the block does."""
     server_options = {name: options.pop(name) for name in ("ping_s", "pong_s") if name in options}
-    weights = options.pop("weights", None)
+    weights, subscribe_within_s = options.pop("weights", None), options.pop("subscribe_within_s", SUBSCRIBE_WITHIN_S)
     engine = Engine(plan, state, **options)
     listings = engine.listings.values()
     venues = (
         Binance((item for item in listings if item.exchange == "binance"), engine, weights),
-        Coinbase((item for item in listings if item.exchange == "coinbase"), engine, subscribe_within_s=0.3),
+        Coinbase((item for item in listings if item.exchange == "coinbase"), engine, subscribe_within_s=subscribe_within_s),
     )
     engine.venues = list(venues)
     servers = [await venue.start(0, **server_options) for venue in venues]
@@ -314,7 +314,7 @@ def test_coinbase_subscriptions_add_up_and_can_be_left(tmp_path: Path) -> None:
 
 def test_coinbase_closes_who_does_not_subscribe(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with running(tmp_path, _plan(), follow=False) as seen, seen.ws("coinbase") as link:
+        async with running(tmp_path, _plan(), follow=False, subscribe_within_s=0.3) as seen, seen.ws("coinbase") as link:
             with pytest.raises(ConnectionClosed):
                 await link.recv()
 
