@@ -49,7 +49,7 @@ def load_history(settings: Settings, wanted: Wanted, say: Say) -> list[Loaded]:
     except FrameError as error:
         raise ExchangeError(f"{error}; run the job again, it goes on from there") from error
     finally:
-        register(settings, sorted(shelf.days))
+        register(settings)
 
 
 async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], shelf: HistoryShelf, say: Say) -> list[Loaded]:
