@@ -14,6 +14,7 @@ from ctc.exchanges import HISTORIES, exchange
 from ctc.settings import Settings
 from ctc.sources.history import HistoryClient
 from ctc.sources.past import Loaded, Market, Say, ids_between, load
+from ctc.sources.rest import MINUTE_S
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], s
             HISTORIES[name](exchange(name, _canonical(settings, name), settings.exchanges[name].market)),
             settings.exchanges[name],
             received=lambda: datetime.now(UTC),
+            longest_wait_s=MINUTE_S,
         )
         try:
             for market in own:
