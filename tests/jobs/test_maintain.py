@@ -62,6 +62,10 @@ def test_maintained_tables_hold_the_same_rows_and_the_streams_memory(
     assert done["raw_trades"].orphans == 1
     assert stray not in keys
     assert young in keys
+    # Of its commits those are left that are main's own and have not expired: compaction and memory, in their order.
+    left = LakeHistory(settings).commits()["volume_aggregates"]
+    assert [(commit.query, commit.batch) for commit in left if commit.query] == [("detect", streamed.batch - 1)]
+    assert {commit.rows for commit in left} == {len(before["volume_aggregates"])}
     # A batch that comes again is known, the next one is written.
     appender = TableAppender(settings)
     again = LakeReader(settings).query("select * from volume_aggregates limit 1")
