@@ -1,7 +1,7 @@
 """The second half of the job `history`: its files into `raw_trades`, each trade once beside what the stream wrote, and the gap ledger.
 
 A trade is known by its `event_id`, which the stream's and the history's share. The merge is written to a branch and becomes main only
-where nobody has committed meanwhile (ctc/spark/branches.py), so that a trade that the stream brings late is not doubled either.
+where nobody has committed meanwhile (ctc/spark/branches.py); what the stream brings later takes the merge's place (ctc/spark/once.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from ctc.aws.history import Commit, LakeHistory
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY, TableAppender
 from ctc.aws.metrics import DynamoMetrics
 from ctc.errors import LakeError
-from ctc.model import IdSpan, id_space
+from ctc.model import IdSpan, from_us, id_space
 from ctc.ports import MetricStore
 from ctc.quality.ids import Intervals
 from ctc.schema import GAPS, RAW_TRADES
 from ctc.settings import Settings
 from ctc.spark.branches import publish
 from ctc.spark.lake import TRADES_DDL
+from ctc.spark.once import expect_history, within
 from ctc.spark.tables import Say, full_name, rows_at, with_properties
 
 QUERY, NATURAL = "history", "history-natural"
 BRANCH = "ctc_history"
+_COPIES = "ctc_history_copies"
 SPACE = ("symbol", "exchange", "market", "native_symbol", "kind")
 _NEAR = timedelta(days=1)  # a trade's two copies have one time; a day is for exchanges that tell it more finely in one of them
 
@@ -62,32 +64,90 @@ def merge(spark: SparkSession, settings: Settings, symbols: Sequence[str], first
 
 def _merge(spark: SparkSession, settings: Settings, symbol: str, keys: list[str], say: Say) -> Merged:
     past = rows_of_files(spark, settings, keys).dropDuplicates(["event_id"]).persist()
+    additions = None
     try:
-        bounds = past.agg(F.count("*").alias("n"), F.min("timestamp").alias("low"), F.max("timestamp").alias("high")).collect()[0]
+        moments = F.unix_micros("timestamp")
+        bounds = past.agg(F.count("*").alias("n"), F.min(moments).alias("low"), F.max(moments).alias("high")).collect()[0]
         if not bounds.n:
             return Merged(symbol, len(keys), 0, 0)
-        near = (F.col("symbol") == symbol) & F.col("timestamp").between(F.lit(bounds.low - _NEAR), F.lit(bounds.high + _NEAR))
+        expect_history(spark, full_name(settings, RAW_TRADES.name))
+        near = f"symbol = '{symbol}' and {within('timestamp', from_us(bounds.low) - _NEAR, from_us(bounds.high) + _NEAR)}"
         say(f"merging {bounds.n:,} trades of {symbol} from {len(keys)} files into raw_trades")
-        counts = {"merged": 0}
-
-        def write(target: str, base: int | None) -> None:
-            new = past
-            if base is not None:
-                new = past.join(rows_at(spark, settings, RAW_TRADES.name, base).where(near).select("event_id"), "event_id", "left_anti")
-            new = new.select(*RAW_TRADES.names).persist()
-            counts["merged"] = new.count()
-            if counts["merged"]:
-                run = uuid.uuid4().hex[:12]
-                with_properties(new.sortWithinPartitions("timestamp"), target, {QUERY_PROPERTY: QUERY, RUN_PROPERTY: run}).append()
-            new.unpersist()
-            doubled = spark.read.table(target).where(near).groupBy("event_id").count().where("count > 1").count()
-            if doubled:
-                raise LakeError(f"raw_trades would hold {doubled} trades of {symbol} twice: nothing was merged")
-
-        publish(spark, settings, RAW_TRADES.name, BRANCH, write, say)
+        additions = _Additions(spark, settings, past, near, say)
+        publish(spark, settings, RAW_TRADES.name, BRANCH, additions.write, say)
     finally:
         past.unpersist()
-    return Merged(symbol, len(keys), bounds.n, counts["merged"])
+        if additions is not None:
+            additions.close()
+    return Merged(symbol, len(keys), bounds.n, additions.merged)
+
+
+class _Additions:
+    """The files' trades that main lacks, put in; history's copies of what the stream has written as well, taken out.
+
+    The latter are an older version's, whose stream appended without looking. A second attempt keeps what the first one found, and looks
+    only at rows that came since, so that it fits between two commits of the stream.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, past: DataFrame, near: str, say: Say) -> None:
+        self._spark, self._settings, self._near, self._say = spark, settings, near, say
+        self._name = full_name(settings, RAW_TRADES.name)
+        self._new, self._copies = past, past.limit(0)
+        self._base: int | None = None
+        self.merged, self.removed = 0, 0
+
+    def close(self) -> None:
+        """Let go of what is kept."""
+        self._new.unpersist()
+        self._copies.unpersist()
+
+    def write(self, target: str, base: int | None) -> None:
+        """As `publish` asks for. Raises LakeError when the branch does not hold the rows that it should."""
+        self._look(base)
+        if self.removed:
+            self._copies.createOrReplaceTempView(_COPIES)
+            doubled = f"event_id in (select event_id from {_COPIES})"  # noqa: S608 - our own names
+            self._spark.sql(f"delete from {target} where shard is null and {self._near} and {doubled}")  # noqa: S608
+        if self.merged:
+            properties = {QUERY_PROPERTY: QUERY, RUN_PROPERTY: uuid.uuid4().hex[:12]}
+            with_properties(self._new.sortWithinPartitions("timestamp"), target, properties).append()
+        if self.merged or self.removed:
+            self._check(base)
+
+    def _look(self, base: int | None) -> None:
+        if base is None:
+            self.merged = self._new.count()
+        elif self._base is None:
+            there = rows_at(self._spark, self._settings, RAW_TRADES.name, base).where(self._near)
+            self._leave_out(there)
+            self._find_copies(there)
+        elif base != self._base:
+            reader = self._spark.read.option("start-snapshot-id", self._base).option("end-snapshot-id", base)
+            self._leave_out(reader.table(f"{self._name}.changes").where(self._near).where("_change_type = 'INSERT'"))
+        self._base = base
+
+    def _leave_out(self, there: DataFrame) -> None:
+        new = self._new.join(there.select("event_id"), "event_id", "left_anti").select(*RAW_TRADES.names).persist()
+        self.merged = new.count()
+        self._new.unpersist()
+        self._new = new
+
+    def _find_copies(self, there: DataFrame) -> None:
+        counted = there.groupBy("event_id").agg(F.count_if(F.col("shard").isNull()).alias("copies"), F.count("shard").alias("placed"))
+        self._copies = counted.where("copies > 0 and placed > 0").persist()
+        self.removed = self._copies.agg(F.coalesce(F.sum("copies"), F.lit(0))).collect()[0][0]
+        if self.removed:
+            self._say(f"removing history's copies of {self.removed:,} trades that the stream has written as well")
+
+    def _check(self, base: int | None) -> None:
+        listed = self._spark.sql(
+            f"select s.snapshot_id, bigint(s.summary['total-records']) total from {self._name}.snapshots s "  # noqa: S608 - our own names
+            f"left join {self._name}.refs r on s.snapshot_id = r.snapshot_id where r.name = '{BRANCH}' or s.snapshot_id = {base or 0}"
+        )
+        totals = {row.snapshot_id: row.total for row in listed.collect()}
+        wanted = totals.pop(base, 0) + self.merged - self.removed
+        if list(totals.values()) != [wanted]:
+            raise LakeError(f"raw_trades would hold {totals} rows, not {wanted}: nothing was merged, run it again")
 
 
 def rows_of_files(spark: SparkSession, settings: Settings, keys: Sequence[str]) -> DataFrame:

@@ -29,8 +29,10 @@ from ctc.settings import Settings
 from ctc.spark.dead_letters import letters_of
 from ctc.spark.detect import decode_outcomes
 from ctc.spark.lake import ROWS_OF, from_ipc, rows_in
+from ctc.spark.once import commit_once
 from ctc.spark.quality import TALLIES, LetterBox, QualitySink, totals_observed
 from ctc.spark.session import CATALOG
+from ctc.spark.tables import with_properties
 from ctc.spark.warmth import CATALOG as EXERCISE
 
 Report = Callable[[str, dict[str, Any]], None]  # query name, what its last batch did
@@ -125,11 +127,11 @@ class LakeSink:
         packed, observed = batch.persist(), Observation()
         try:
             _Beside.of(packed.drop(*ROWS_OF.values()).observe(observed, *totals_observed()).collect())
-            writer = rows_in(packed, RAW_TRADES).writeTo(f"{EXERCISE}.db.{RAW_TRADES.name}")
+            rows, name = rows_in(packed, RAW_TRADES), f"{EXERCISE}.db.{RAW_TRADES.name}"
             if batch_id == 0:
-                writer.using("iceberg").partitionedBy(partitioning.days(RAW_TRADES.time), F.col("symbol")).create()
+                rows.writeTo(name).using("iceberg").partitionedBy(partitioning.days(RAW_TRADES.time), F.col("symbol")).create()
             else:
-                writer.append()
+                commit_once(rows, name, {}, lambda: False)
         finally:
             packed.unpersist()
         batch.sparkSession.table(f"{self._database}.{RAW_TRADES.name}").limit(1).collect()
@@ -176,17 +178,22 @@ class LakeSink:
         memory = (table.name, run)
         known = self._known.pop(memory, None)  # forgotten until the commit is through: one without an answer may have taken place
         if known is None:
-            found = self._appender.last_batch(table.name, "lake", run)
-            known = -1 if found is None else found
+            known = self._last(table, run)
         if batch_id > known:
             self._commit(table, rows_in(packed, table), run, batch_id)
         self._known[memory] = max(batch_id, known)
 
+    def _last(self, table: Table, run: str) -> int:
+        """The newest batch that the table has."""
+        found = self._appender.last_batch(table.name, "lake", run)
+        return -1 if found is None else found
+
     def _commit(self, table: Table, rows: DataFrame, run: str, batch_id: int) -> None:
-        writer = rows.writeTo(f"{self._database}.{table.name}")
-        for name, value in ((QUERY_PROPERTY, "lake"), (RUN_PROPERTY, run), (BATCH_PROPERTY, str(batch_id))):
-            writer = writer.option(f"snapshot-property.{name}", value)
-        writer.append()
+        name, properties = f"{self._database}.{table.name}", {QUERY_PROPERTY: "lake", RUN_PROPERTY: run, BATCH_PROPERTY: str(batch_id)}
+        if table is RAW_TRADES:
+            commit_once(rows, name, properties, lambda: self._last(table, run) >= batch_id)
+        else:
+            with_properties(rows, name, properties).append()
 
 
 class DetectSink:

@@ -125,7 +125,7 @@ def test_pack_closes_by_size_or_by_age() -> None:
 
 def test_room_bounds_what_waits_for_a_slow_stream() -> None:
     gate = threading.Event()
-    stream = FakeStream(lambda number, records: gate.wait(10) and None)
+    stream = FakeStream(lambda number, records: gate.wait(60) and None)
 
     async def test() -> None:
         batcher = make(stream, max_buffered_lines=50)
@@ -209,7 +209,7 @@ def test_batcher_spools_behind_a_record_on_disk_that_is_on_its_way(tmp_path: Pat
 
     def script(number: int, records: object) -> object:
         held.set()
-        hold.wait(10)  # a call that gets no answer
+        hold.wait(60)  # a call that gets no answer
         return Throttled("away", 0.0)
 
     async def test() -> None:
