@@ -23,7 +23,7 @@ def main(target: Path) -> None:
     scratch = target.with_suffix(".new")
     folder = Path(tempfile.mkdtemp())
     try:
-        spark = build_session(load_profile("sim"), "archive", folder, (f"-XX:ArchiveClassesAtExit={scratch}",))
+        spark = build_session(load_profile("sim"), "archive", folder, (f'"-XX:ArchiveClassesAtExit={scratch}"',))
         exercise(spark, folder)
         process = SparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()

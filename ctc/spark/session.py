@@ -45,7 +45,7 @@ def build_session(settings: Settings, app: str, state: Path, java_options: tuple
     `java_options` take the place of those that use the class archive.
     """
     if java_options is None:
-        java_options = (f"-XX:SharedArchiveFile={ARCHIVE}",) if ARCHIVE.is_file() else ()
+        java_options = (f'"-XX:SharedArchiveFile={ARCHIVE}"',) if ARCHIVE.is_file() else ()
     builder = SparkSession.builder.appName(app)
     for key, value in {**_engine(settings, state), **_catalog(settings)}.items():
         builder = builder.config(key, value)
@@ -101,9 +101,10 @@ def _local(settings: Settings, state: Path, java_options: tuple[str, ...]) -> di
             (
                 *JAVA_OPTIONS,
                 *java_options,
-                f"-Dlog4j2.configurationFile=file:{LOG4J}",
-                f"-Dderby.system.home={scratch}",
-                f"-Djava.io.tmpdir={scratch}",  # a JVM that is killed leaves 15 MB of unpacked libraries: the next session removes them
+                # Quoted, since a folder's name may have spaces.
+                f'"-Dlog4j2.configurationFile={LOG4J.as_uri()}"',
+                f'"-Dderby.system.home={scratch}"',
+                f'"-Djava.io.tmpdir={scratch}"',  # a JVM that is killed leaves 15 MB of unpacked libraries: the next session removes them
             )
         ),
     }

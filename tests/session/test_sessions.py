@@ -97,7 +97,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]
     real = machine("CTC_REALDATA")
     names = ("binance_spot_btcusdt_20240808", "binance_spot_ethusdt_20240808")
     paths = [Path(real) / f"{name}.gz" if real else FIXTURES / f"{name}.excerpt.gz" for name in names]
-    state = tmp_path_factory.mktemp("replayed") / "state"
+    state = tmp_path_factory.mktemp("replayed") / "a state"
     ran = ctc("sim", "--exit", *(word for path in paths for word in ("--replay", path)), "--state", state, "--free-ports")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return state, paths
