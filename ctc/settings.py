@@ -101,6 +101,7 @@ class ProducerSettings(_Section, frozen=True):
     max_pack_bytes: Positive
     max_buffered_lines: Positive
     spool_bytes: Natural
+    patience_s: Positive
 
 
 class VolumeSettings(_Section, frozen=True):

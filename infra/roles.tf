@@ -115,7 +115,7 @@ locals {
         History = { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns.raw}/historical/*"] }
         Lake    = { actions = ["s3:GetObject"], resources = ["${local.bucket_arns.processed}/*"] }
         Buckets = { actions = ["s3:ListBucket"], resources = [local.bucket_arns.raw, local.bucket_arns.processed] }
-        Catalog = { actions = ["glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:UpdateColumnStatisticsForTable"], resources = local.catalog_arns }
+        Catalog = { actions = ["glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase", "glue:GetPartitions", "glue:GetTable", "glue:GetTables", "glue:UpdateColumnStatisticsForTable"], resources = local.catalog_arns }
         Access  = { actions = ["lakeformation:GetDataAccess"], anywhere = "Lake Formation decides which tables and columns" }
         Metrics = merge(local.put_metrics, { only = { "cloudwatch:namespace" = "CryptoPulse/Batch" } })
         Key     = local.key_use

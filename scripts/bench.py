@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 from bench.api import api, of_running
-from bench.batch import batch
+from bench.batch import batch, batch_of
 from bench.frames import frames
 from bench.history import history
-from bench.machine import describe, revision
+from bench.machine import describe
 from bench.memory import Peaks, sampled
 from bench.score import score
 from bench.streaming import drain, latency, sustained
@@ -26,6 +26,7 @@ from rich.console import Console
 
 from ctc.errors import CtcError
 from ctc.settings import ROOT
+from sim.revision import revision
 
 SECTIONS = ("frames", "score", "drain", "sustained", "latency", "api", "history", "batch")
 TELL = Console(stderr=True, highlight=False)
@@ -65,6 +66,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trades", type=int, help="of each backlog (600000; quick: 60000)")
     parser.add_argument("--url", help="measure nothing but the API of a session that runs, at this URL")
     parser.add_argument("--fill", type=Path, metavar="STATE", help="with --url: store 100,000 alerts in that session's folder first")
+    parser.add_argument(
+        "--lake", type=Path, metavar="STATE", help="batch: over that session's lake, as of a replayed day, not a filled one"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--state", type=Path, default=ROOT / ".ctc" / "bench", help="where the sessions live (default: .ctc/bench)")
     return parser.parse_args()
@@ -82,7 +86,7 @@ def _sections(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]
         "latency": lambda: latency(state, _say, other, *((5.0, 20.0) if quick else (60.0, 90.0))),
         "api": lambda: api(state / "api", _say, *((5_000, 2.0) if quick else (100_000, 10.0))),
         "history": lambda: history(20_000 if quick else 200_000),
-        "batch": lambda: batch(state, _say, *((60, 5, 1) if quick else (1_440, 5, 5))),
+        "batch": lambda: batch_of(options.lake, _say, 5) if options.lake else batch(state, _say, *((60, 5, 1) if quick else (1_440, 5, 5))),
     }
     if options.url:
         return {"api": lambda: of_running(options.url, _say, 2.0 if quick else 5.0, options.fill, 5_000 if quick else 100_000)}

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from bench import cpu
 from bench.calls import Tally
-from bench.machine import describe, revision
+from bench.machine import describe
 from bench.memory import sampled
 from bench.running import Running, warm_up
 from rich.console import Console
@@ -33,6 +33,7 @@ from ctc.settings import ROOT, Settings, load_profile
 from sim.faults.aws_relay import AwsRelay
 from sim.faults.background import Background
 from sim.plan import FIXED_START, make_plan, save_plan
+from sim.revision import revision
 
 SEED = 1
 RATES = (4.0, 40.0)  # about 100 and 1,000 trades/s

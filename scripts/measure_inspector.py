@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
-from bench.machine import describe, revision
+from bench.machine import describe
 from streamlit.testing.v1 import AppTest
 
 from ctc.aws.alerts import DynamoAlerts
@@ -26,6 +26,7 @@ from ctc.processes import port_is_free
 from ctc.settings import ROOT, Settings, become_child, load_profile, load_state, save_state
 from ctc.wiring import create_resources, emulator
 from sim.filled import fill
+from sim.revision import revision
 
 APP = ROOT / "dashboard" / "inspector" / "app.py"
 TIMES = 3

@@ -202,21 +202,21 @@ class FakeExchange:
         self.sockets[to].transport.abort()
 
 
-async def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Return once the condition holds; fails the test when it does not in time."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - conditions of any kind, with a deadline
             await asyncio.sleep(0.002)
 
 
-def run(test: Coroutine[Any, Any, None], within_s: float = 60.0) -> None:
+def run(test: Coroutine[Any, Any, None], within_s: float = 180.0) -> None:
     """Run a test's coroutine in a loop of its own."""
     asyncio.run(asyncio.wait_for(test, within_s))
 
 
 def session(binance: str, coinbase: str, *, history: str | None = None, **overrides: Any) -> Settings:
     """The sim profile with these endpoints, and Binance's REST `history`; `overrides` replace fields of both exchanges."""
-    settings = load_profile("sim", {"exchanges.binance.ws": binance, "exchanges.coinbase.ws": coinbase})
+    settings = load_profile("sim", {"exchanges.binance.ws": binance, "exchanges.coinbase.ws": coinbase, "producer.patience_s": 60})
     if history is not None:
         own = msgspec.structs.replace(settings.exchanges["binance"], rest=history)
         settings = msgspec.structs.replace(settings, exchanges={**settings.exchanges, "binance": own})

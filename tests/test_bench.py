@@ -75,7 +75,7 @@ def test_memory_knows_a_child_by_its_module(part: Part) -> None:
         child.stdout.readline()
         peaks = memory.Peaks()
         peaks.sample()
-        child.communicate(b"\n", timeout=30)
+        child.communicate(b"\n", timeout=60)
     assert peaks.rss["API"] > 1 << 20
 
 

@@ -17,10 +17,10 @@ from typing import TypeVar
 import pytest
 
 from ctc.errors import SessionError
-from ctc.processes import AUTOGROUPS, Child, free_port, locked, port_is_free, spawn
+from ctc.processes import AUTOGROUPS, Child, free_port, free_ports, locked, port_is_free, spawn
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PAUSE = threading.Event()
 
 OBEDIENT = (
@@ -179,6 +179,11 @@ def test_free_port_is_free_until_taken() -> None:
         assert port < other.getsockname()[1], "among those that a connection may be given meanwhile"
     with socket.create_server(("127.0.0.1", port)):
         assert not port_is_free(port)
+
+
+def test_free_ports_are_all_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctc.processes._LISTENING", (15_000, 15_200))  # of so few, 60 draws hit one twice
+    assert len(set(free_ports(60))) == 60
 
 
 def test_lock_names_the_session_that_has_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Beside them, under `historical/_progress/`, lies what of each market is there (n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ctc.aws.clients import client, translating
-from ctc.aws.listing import objects_under
+from ctc.aws.listing import folders_under, objects_under
 from ctc.errors import StoreError
 from ctc.model import Trade
 from ctc.schema import RAW_TRADES
@@ -37,7 +38,6 @@ class HistoryShelf:
     def __init__(self, settings: Settings) -> None:
         self._settings, self._bucket = settings, settings.lake.raw_bucket
         self._store: Any = client("s3", settings)
-        self.days: set[tuple[str, str]] = set()  # symbol and date of what was put
 
     def progress(self, market: Market) -> Progress:
         """What is there of a market. Raises StoreError."""
@@ -55,10 +55,9 @@ class HistoryShelf:
 
     def put(self, market: Market, first: int, trades: Sequence[Trade]) -> None:
         """One file a day; the same piece has the same names."""
-        for day, key, body in piece_files(market, first, trades, self._settings):
+        for _, key, body in piece_files(market, first, trades, self._settings):
             with translating(f"writing s3://{self._bucket}/{key}", self._settings):
                 self._store.put_object(Bucket=self._bucket, Key=key, Body=body)
-            self.days.add((market.symbol, day))
 
     def note(self, market: Market, progress: Progress) -> None:
         """What is there now."""
@@ -117,27 +116,33 @@ def read(settings: Settings, key: str) -> pa.Table:
         ) from error
 
 
-def register(settings: Settings, days: Sequence[tuple[str, str]]) -> int:
-    """Put the table and these partitions (symbol, date) in Glue's catalog; what is there stays. How many are new."""
+def days(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Symbol and date of every day that there are files of, whoever put them."""
+    bucket, symbols = settings.lake.raw_bucket, f"{PREFIX}symbol="
+    for symbol in folders_under(settings, bucket, symbols):
+        for day in folders_under(settings, bucket, f"{symbols}{symbol}/date="):
+            yield symbol, day
+
+
+def register(settings: Settings) -> int:
+    """Put the table and a partition (symbol, date) for every day that there are files of in Glue's catalog; how many are new.
+
+    What is there stays. The files say which days there are: a process that died after it had put some, registered none of them.
+    """
     glue: Any = client("glue", settings)
-    place = f"s3://{settings.lake.raw_bucket}/{PREFIX}"
-    with translating(f"registering {TABLE} in the Glue database {settings.lake.database}", settings):
+    database, place = settings.lake.database, f"s3://{settings.lake.raw_bucket}/{PREFIX}"
+    there = set(days(settings))
+    with translating(f"registering {TABLE} in the Glue database {database}", settings):
         try:
-            glue.create_table(DatabaseName=settings.lake.database, TableInput=_table(place))
+            glue.create_table(DatabaseName=database, TableInput=_table(place))
         except glue.exceptions.AlreadyExistsException:
-            glue.get_table(DatabaseName=settings.lake.database, Name=TABLE)
-        new = 0
-        for symbol, day in days:
-            try:
-                glue.create_partition(
-                    DatabaseName=settings.lake.database,
-                    TableName=TABLE,
-                    PartitionInput={"Values": [symbol, day], "StorageDescriptor": _storage(f"{place}symbol={symbol}/date={day}/")},
-                )
-                new += 1
-            except glue.exceptions.AlreadyExistsException:
-                continue
-    return new
+            pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=TABLE, ExcludeColumnSchema=True)
+            there -= {tuple(each["Values"]) for page in pages for each in page["Partitions"]}
+        for symbol, day in sorted(there):
+            partition = {"Values": [symbol, day], "StorageDescriptor": _storage(f"{place}symbol={symbol}/date={day}/")}
+            with suppress(glue.exceptions.AlreadyExistsException):  # another process was first
+                glue.create_partition(DatabaseName=database, TableName=TABLE, PartitionInput=partition)
+    return len(there)
 
 
 def _table(place: str) -> dict[str, Any]:

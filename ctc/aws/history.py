@@ -1,7 +1,12 @@
-"""A table's commits, read from its metadata file: which query wrote which batch when, and how many rows were there then."""
+"""A table's commits, read from its metadata file: which query wrote which batch when, and how many rows were there then.
+
+They are main's own, from the newest back along the parents. A snapshot that only a branch had is none of them, whether the branch was
+given up or is being written now. Where older ones have expired the line ends: what must outlast that, a newer commit says again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +20,17 @@ from ctc.model import EPOCH
 from ctc.settings import Settings
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Runs whose swaps stand in `anomalies`, the oldest first; the highest number is the newest word, wherever it comes in the line."""
+
+    number: int = 0
+    runs: tuple[str, ...] = ()
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """One snapshot of a table. `at` is the wall time of the commit; `query`, `run` and `batch` are None where none of ours wrote it.
 
-    `added` counts its rows; `rows`, `files` and `bytes` are the table's as of then.
+    `added` counts its rows; `rows`, `files` and `bytes` are the table's as of then. `standing` is None where the commit says nothing of it.
     """
 
     table: str
@@ -32,11 +44,13 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     files: int
     bytes: int
+    standing: Standing | None = None
 
 
 class _Snapshot(msgspec.Struct):
     snapshot_id: int = msgspec.field(name="snapshot-id")
     timestamp_ms: int = msgspec.field(name="timestamp-ms")
+    parent: int | None = msgspec.field(name="parent-snapshot-id", default=None)
     summary: dict[str, str] = {}
 
 
@@ -45,6 +59,7 @@ class _Metadata(msgspec.Struct):
     current: int | None = msgspec.field(name="current-snapshot-id", default=None)
 
 
+STANDING_PROPERTY = "ctc.standing"  # JSON of `Standing`
 _METADATA = msgspec.json.Decoder(_Metadata)
 
 
@@ -75,7 +90,21 @@ class LakeHistory:
             found = _METADATA.decode(body)
         except msgspec.MsgspecError as error:
             raise LakeError(f"the metadata of the table {name}, {location}, can't be read: {error}") from error
-        return sorted((_commit(name, each) for each in found.snapshots), key=lambda each: each.at, reverse=True)
+        return [_commit(name, each) for each in _line(found)]
+
+
+def _line(metadata: _Metadata) -> Iterator[_Snapshot]:
+    """Main's snapshots that are there, newest first."""
+    known = {each.snapshot_id: each for each in metadata.snapshots}
+    found = known.get(metadata.current) if metadata.current is not None else None
+    while found is not None:
+        yield found
+        found = known.get(found.parent) if found.parent is not None else None
+
+
+def standing_in(commits: list[Commit]) -> Standing:
+    """What the newest word says; nothing stands where there is none."""
+    return max((each.standing for each in commits if each.standing is not None), key=lambda each: each.number, default=Standing())
 
 
 def as_of(commits: list[Commit], moment: datetime) -> Commit | None:
@@ -85,7 +114,7 @@ def as_of(commits: list[Commit], moment: datetime) -> Commit | None:
 
 def _commit(table: str, found: _Snapshot) -> Commit:
     said = found.summary
-    batch = said.get("ctc.batch")
+    batch, standing = said.get("ctc.batch"), said.get(STANDING_PROPERTY)
     return Commit(
         table=table,
         snapshot_id=found.snapshot_id,
@@ -98,4 +127,5 @@ def _commit(table: str, found: _Snapshot) -> Commit:
         rows=int(said.get("total-records", 0)),
         files=int(said.get("total-data-files", 0)),
         bytes=int(said.get("total-files-size", 0)),
+        standing=msgspec.json.decode(standing, type=Standing) if standing else None,
     )

@@ -98,7 +98,10 @@ def create_tables(settings: Settings) -> None:
 
 
 def last_batch(table: IcebergTable, query: str, run: str) -> int | None:
-    """The newest batch that this query and run committed to the table, or None."""
+    """The newest batch that this query and run committed to the table, or None.
+
+    Every snapshot is asked: batches go to main alone, so no branch that was given up can name one.
+    """
     batches = [
         int(summary[BATCH_PROPERTY] or -1)
         for snapshot in table.metadata.snapshots

@@ -16,3 +16,12 @@ def objects_under(settings: Settings, bucket: str, prefix: str) -> Iterator[tupl
         for page in pages:
             for each in page.get("Contents", ()):
                 yield each["Key"], each["LastModified"]
+
+
+def folders_under(settings: Settings, bucket: str, prefix: str) -> Iterator[str]:
+    """The next part of each key that begins so, up to its `/`, once each. Raises StoreError or SetupError."""
+    pages = client("s3", settings).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    with translating(f"listing s3://{bucket}/{prefix}", settings):
+        for page in pages:
+            for each in page.get("CommonPrefixes", ()):
+                yield each["Prefix"].removeprefix(prefix).removesuffix("/")

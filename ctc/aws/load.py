@@ -14,6 +14,7 @@ from ctc.exchanges import HISTORIES, exchange
 from ctc.settings import Settings
 from ctc.sources.history import HistoryClient
 from ctc.sources.past import Loaded, Market, Say, ids_between, load
+from ctc.sources.rest import MINUTE_S
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ def load_history(settings: Settings, wanted: Wanted, say: Say) -> list[Loaded]:
     except FrameError as error:
         raise ExchangeError(f"{error}; run the job again, it goes on from there") from error
     finally:
-        register(settings, sorted(shelf.days))
+        register(settings)
 
 
 async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], shelf: HistoryShelf, say: Say) -> list[Loaded]:
@@ -63,6 +64,7 @@ async def _load(settings: Settings, wanted: Wanted, markets: Sequence[Market], s
             HISTORIES[name](exchange(name, _canonical(settings, name), settings.exchanges[name].market)),
             settings.exchanges[name],
             received=lambda: datetime.now(UTC),
+            longest_wait_s=MINUTE_S,
         )
         try:
             for market in own:

@@ -145,7 +145,7 @@ def snapshot_at(commits: dict[str, list[Commit]], table: str, moment: datetime) 
 
 
 def snapshots(commits: list[Commit]) -> pa.Table:
-    """A table's snapshots with the columns that Athena has of them, as far as queries ask for them."""
+    """A table's snapshots with the columns that Athena has of them, as far as queries ask for them; main's own, where Athena lists any."""
     rows: list[dict[str, Any]] = [
         {
             "committed_at": commit.at,

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ctc import status
+from ctc import processes, status
 from ctc.cli.alerts import newest
 from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
-from ctc.processes import HOST, free_port
+from ctc.processes import HOST
 from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs, refuse_running
 from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
 
@@ -105,17 +105,18 @@ def with_ports(settings: Settings, free_ports: bool, *, exchanges: bool) -> Sett
         return settings
     import msgspec
 
+    ports = iter(processes.free_ports(3 + len(settings.exchanges)))
     changed: dict[str, Any] = {
-        "api": msgspec.structs.replace(settings.api, port=free_port()),
-        "inspector": msgspec.structs.replace(settings.inspector, port=free_port()),
+        "api": msgspec.structs.replace(settings.api, port=next(ports)),
+        "inspector": msgspec.structs.replace(settings.inspector, port=next(ports)),
     }
     if settings.aws.emulator:
-        port = free_port()
+        port = next(ports)
         changed["aws"] = msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}")
     if exchanges:
         venues = {}
         for name, venue in settings.exchanges.items():
-            port = free_port()
+            port = next(ports)
             http = f"http://127.0.0.1:{port}"
             venues[name] = msgspec.structs.replace(venue, ws=f"ws://127.0.0.1:{port}", rest=http, archive=http if venue.archive else "")
         changed["exchanges"] = venues

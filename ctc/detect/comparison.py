@@ -22,6 +22,8 @@ Minute = tuple[str, str, datetime]  # symbol, exchange, its start
 
 # How an alert was found, not what it says: in event time both are other lines'.
 FOUND_BY = frozenset({"detected_at", "shard", "sequence_number", "position"})
+# What the trades of an alert's own window come to, whatever their order.
+_HELD = ("trade_count", "window_volume", "quantity", "quote_volume", "first_trade_id", "last_trade_id", "binance_vwap", "coinbase_vwap")
 BASELINE = 60  # minutes before a bar that its z and score rest on
 _DATA: tuple[Reason, ...] = ("history", "back-fill", "late data")  # the first that applies is named
 
@@ -88,7 +90,7 @@ def compare(before: Iterable[Row], between: Iterable[Row] | None, after: Iterabl
             continue
         row = new.get(key) or old[key]
         by_data = _verdict(old.get(key), middle.get(key), names)[0] != "same"
-        reason: Reason = _reason(row, touched, by_time) if by_data else "threshold"
+        reason: Reason = _reason(old.get(key), middle.get(key), touched, by_time) if by_data else "threshold"
         found.append(
             Difference(verdict, reason, key, f"{row['type']}.{row['rule']}", row["exchange"], row["symbol"], row["timestamp"], fields)
         )
@@ -106,12 +108,16 @@ def _verdict(old: Row | None, new: Row | None, names: Sequence[str]) -> tuple[Ve
     return ("changed" if fields else "same"), fields
 
 
-def _reason(row: Row, touched: Touched, by_time: bool) -> Reason:
-    """Why the data alone makes a difference: its own window first, then the baseline it rests on."""
-    if not by_time:
+def _reason(old: Row | None, new: Row | None, touched: Touched, by_time: bool) -> Reason:
+    """Why the data alone makes a difference: its own window first, then the baseline it rests on, then the order of the same trades."""
+    row = old or new
+    if not by_time or row is None:
         return "unexplained"
     exchanges = row["exchange"].split("-")
     start = (row["window_start"] or row["timestamp"]).replace(second=0, microsecond=0)
     own = [(row["symbol"], exchange, start) for exchange in exchanges]
     before = [(row["symbol"], exchange, start - timedelta(minutes=back)) for exchange in exchanges for back in range(1, BASELINE + 1)]
-    return touched.of(own) or touched.of(before if row["type"] == "volume_spike" else []) or "order of lines"
+    if found := touched.of(own) or touched.of(before if row["type"] == "volume_spike" else []):
+        return found
+    same = old is not None and new is not None and all(old[name] == new[name] for name in _HELD)
+    return "order of lines" if same else "unexplained"

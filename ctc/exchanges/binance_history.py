@@ -1,6 +1,7 @@
 """Binance's REST history: `aggTrades` by id or time, `historicalTrades` by id.
 
-Source: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints and recorded bodies.
+Source: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints (weights too: aggTrades 4,
+historicalTrades 25, time 1) and recorded bodies. REQUEST_WEIGHT of `exchangeInfo`: 6,000 a minute and address.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ctc.codec import JSON_TROUBLE, json_trouble
 from ctc.errors import FrameError
 from ctc.exchanges.base import moment
 from ctc.exchanges.history import PAGE, TradeHistory
+from ctc.exchanges.limits import Limits
 from ctc.model import Trade, TradeId, to_us
 
 
@@ -41,6 +43,8 @@ class _Clock(msgspec.Struct, gc=False):
 
 _ROWS: dict[str, msgspec.json.Decoder[Any]] = {"aggTrade": msgspec.json.Decoder(_AggRow), "trade": msgspec.json.Decoder(_Row)}
 _PATHS = {"aggTrade": "/api/v3/aggTrades", "trade": "/api/v3/historicalTrades"}
+_CLOCK_PATH = "/api/v3/time"
+_WEIGHTS = {_PATHS["aggTrade"]: 4, _PATHS["trade"]: 25, _CLOCK_PATH: 1}
 _CLOCK = msgspec.json.Decoder(_Clock)
 
 
@@ -48,7 +52,8 @@ class BinanceHistory(TradeHistory):
     """Pages go up from an id; `m` means that the buyer was the maker, as in frames."""
 
     upward = True
-    clock_path = "/api/v3/time"
+    clock_path = _CLOCK_PATH
+    limits = Limits(usual=_WEIGHTS[_PATHS["aggTrade"]], weights=_WEIGHTS, a_minute=6_000, used="X-MBX-USED-WEIGHT-1M")
 
     def path(
         self, native: str, kind: str, *, first: int | None = None, below: int | None = None, since: datetime | None = None

@@ -9,6 +9,7 @@ import msgspec
 
 from ctc.errors import FrameError
 from ctc.exchanges.base import Exchange
+from ctc.exchanges.limits import Limits
 from ctc.model import Trade
 
 PAGE = 1000  # trades a page, the most that both exchanges give
@@ -21,6 +22,7 @@ class TradeHistory(ABC):
     upward: bool
     # Where the exchange tells its own time.
     clock_path: str
+    limits = Limits()
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange

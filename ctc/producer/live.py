@@ -13,7 +13,7 @@ from ctc.model import from_us, to_us
 from ctc.producer.clock import FrameClock, ProducerClock
 from ctc.producer.heartbeats import Venues
 from ctc.producer.logs import log
-from ctc.producer.merge import PATIENCE_S, ArrivalMerge, FrameMerge, Merge, Taken
+from ctc.producer.merge import ArrivalMerge, FrameMerge, Merge, Taken
 from ctc.producer.resume import OpenGap, ResumePoint
 from ctc.producer.tape import Tape
 from ctc.settings import Settings
@@ -41,12 +41,11 @@ class LiveFeed:
         until_us: int | None = None,
         resume: ResumePoint | None = None,
         rng: random.Random | None = None,
-        patience_s: float = PATIENCE_S,
     ) -> None:
         self._venues = venues
         self._clock = clock
         self._until_us = until_us
-        self._patience_s = patience_s
+        patience_s = settings.producer.patience_s
         arrived = asyncio.Event()
         self.links = open_links(settings, arrived, received=clock.received, rng=rng or random.SystemRandom())
         self.channels = [channel for channel, _ in self.links]

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from ctc.sources.channel import Channel, Item
 
-PATIENCE_S = 10.0
 KEEPS_UP_US = 2_000_000
 QUIET_S = 1.0
 STOOD_STILL_S = 2.0
@@ -53,7 +52,7 @@ class ArrivalMerge:
         now_us: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
     ) -> None:
         self._channels = channels
         self._arrived = arrived
@@ -113,7 +112,7 @@ class FrameMerge:
         channels: Sequence[Channel],
         arrived: asyncio.Event,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channels = channels

@@ -26,7 +26,7 @@ from ctc.sources.download import download
 from ctc.sources.history import HistoryClient, Ids
 from ctc.sources.past import Market, ids_between, load
 from ctc.sources.recorder import Folder, Recorder, digest, frame_line, replace
-from ctc.sources.rest import Rest
+from ctc.sources.rest import MINUTE_S, Rest
 
 ROWS_AT_ONCE = 20_000  # of one write: some megabytes
 DAY = timedelta(days=1)
@@ -68,7 +68,7 @@ class DayFetcher:
 
     def __init__(self, history: TradeHistory, own: ExchangeSettings) -> None:
         self._history = history
-        self._client = HistoryClient(history, own, received=lambda: None)
+        self._client = HistoryClient(history, own, received=lambda: None, longest_wait_s=MINUTE_S)
         self._archive = Rest(history.exchange.name, own.archive, own.rest_per_s, key="archive", files=True) if own.archive else None
 
     async def close(self) -> None:

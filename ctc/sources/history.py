@@ -15,7 +15,7 @@ from ctc.exchanges import TradeHistory
 from ctc.exchanges.history import PAGE
 from ctc.model import Trade
 from ctc.settings import ExchangeSettings
-from ctc.sources.rest import Rest
+from ctc.sources.rest import ANSWER_WITHIN_S, Rest
 
 NOT_YET = "the exchange does not show them yet"
 Ids = tuple[int, int]  # first and last, both within
@@ -39,7 +39,7 @@ class _Shown(NamedTuple):
 
 
 class HistoryClient:
-    """One exchange's REST history; requests are spaced to `rest_per_s`, and none is made while the exchange says to wait.
+    """One exchange's REST history; requests are spaced as ctc/sources/rest.py says, and none is made while the exchange says to wait.
 
     Each market's last page is kept: where a socket is behind the market, and holes follow each other, it fills the next ones too.
     """
@@ -50,10 +50,15 @@ class HistoryClient:
         settings: ExchangeSettings,
         *,
         received: Callable[[], datetime | None],
+        longest_wait_s: float = ANSWER_WITHIN_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`longest_wait_s`: how long a request may wait for an exchange that wants none now; sockets can't be left alone for a minute."""
         self._history = history
-        self._rest = Rest(history.exchange.name, settings.rest, settings.rest_per_s, monotonic=monotonic)
+        self._rest = Rest(
+            history.exchange.name, settings.rest, settings.rest_per_s,
+            limits=history.limits, longest_wait_s=longest_wait_s, monotonic=monotonic,
+        )  # fmt: skip
         self._kind = settings.kind
         self._most = settings.fill_max_trades
         self._received = received

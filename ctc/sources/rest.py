@@ -1,6 +1,7 @@
 """GET requests to one of an exchange's hosts, by the rules that keep an address from being banned.
 
-Requests are spaced to `rest_per_s`, none is made while the host says to wait, and every refusal is an ExchangeError in words.
+Requests are spaced to `rest_per_s`, each by what it counts as (ctc/exchanges/limits.py). None is made while the host says to wait, or
+for a minute after it said that the minute's allowance is nearly used up. Every refusal is an ExchangeError in words.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from ctc.errors import ExchangeError
+from ctc.exchanges.limits import Limits
 from ctc.sources.refusals import refused
 
 ANSWER_WITHIN_S = 5.0
+MINUTE_S = 60.0  # a whole one, as no answer says when its minute began
 
 
 class Rest:
@@ -30,15 +33,24 @@ class Rest:
         *,
         key: str = "rest",
         files: bool = False,
+        limits: Limits | None = None,
+        longest_wait_s: float = ANSWER_WITHIN_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key` names the setting that `base` is from, for messages; on a host of `files` a 404 is an answer like others."""
+        """`key` names the setting that `base` is from, for messages; on a host of `files` a 404 is an answer like others.
+
+        A request that would have to wait longer than `longest_wait_s` for the host is an ExchangeError at once.
+        """
         self.exchange, self.base, self.key = exchange, base.rstrip("/"), key
         self._files = files
+        self._limits = limits or Limits()
+        self._longest_wait_s = longest_wait_s
         self._space_s = 1.0 / per_s
         self._monotonic = monotonic
         self._turn = asyncio.Lock()
-        self._next_at = 0.0
+        self._next_at = 0.0  # by spacing
+        self._held_until = 0.0  # by the host's word
+        self._why = ""
         local = urlsplit(self.base).hostname in ("127.0.0.1", "localhost", "::1")
         self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=not local)
         self.requests = 0
@@ -49,7 +61,7 @@ class Rest:
 
     async def rest(self) -> None:
         """Wait as long as the host asked for no requests."""
-        await asyncio.sleep(max(0.0, self._next_at - self._monotonic()))
+        await asyncio.sleep(max(0.0, self._held_until - self._monotonic()))
 
     async def get(self, path: str) -> bytes:
         """The body that is answered. Raises ExchangeError."""
@@ -59,7 +71,7 @@ class Rest:
     @asynccontextmanager
     async def stream(self, path: str, start: int = 0) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read, from byte `start` on where the host can (206). Raises ExchangeError, then too."""
-        await self._await_turn()
+        await self._await_turn(self._limits.share(path))
         self.requests += 1
         url = f"{self.base}{path}"
         try:
@@ -67,17 +79,25 @@ class Rest:
                 if answer.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
                     refusal = refused(self.exchange, url, answer.status_code, answer.headers.get("Retry-After"), self.key)
                     if not (self._files and answer.status_code == httpx.codes.NOT_FOUND):
-                        self._next_at = self._monotonic() + (refusal.retry_after or 0.0)
+                        self._hold(refusal.retry_after or 0.0)
                     raise refusal
+                if nearly := self._limits.nearly(answer.headers):
+                    self._hold(MINUTE_S, f": {nearly}")
                 yield answer
         except httpx.HTTPError as error:
             raise ExchangeError(f"{self.exchange} at {self.base} does not answer ({type(error).__name__}: {error})") from error
 
-    async def _await_turn(self) -> None:
+    def _hold(self, wait_s: float, why: str = "") -> None:
+        until = self._monotonic() + wait_s
+        if until > self._held_until:
+            self._held_until, self._why = until, why
+
+    async def _await_turn(self, share: float) -> None:
         async with self._turn:
-            wait_s = self._next_at - self._monotonic()
-            if wait_s > ANSWER_WITHIN_S:
-                raise ExchangeError(f"{self.exchange} asked for no requests for another {wait_s:.0f} s", wait_s)
+            held_s = self._held_until - self._monotonic()
+            if held_s > self._longest_wait_s:
+                raise ExchangeError(f"{self.exchange} asked for no requests for another {held_s:.0f} s{self._why}", held_s)
+            wait_s = max(held_s, self._next_at - self._monotonic())
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            self._next_at = self._monotonic() + self._space_s
+            self._next_at = self._monotonic() + share * self._space_s

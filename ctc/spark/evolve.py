@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from ctc.aws.evolved import BY_SYMBOL
 from ctc.errors import ConfigError, LakeError
 from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
 from ctc.settings import Settings
-from ctc.spark.tables import Say, current_snapshot, full_name
+from ctc.spark.branches import alter
+from ctc.spark.tables import Say, current_snapshot, full_name, rows_at
 
 TABLES_THAT_CAN = (VOLUME_AGGREGATES.name, SPREADS.name)  # those whose writer fills columns that it does not know
 TYPES = {"int": int, "bigint": int, "string": str}
+BITS = {"int": 32, "bigint": 64}
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -31,26 +33,24 @@ def evolve(
 ) -> list[Check]:
     """Add the column and what new rows hold in it by symbol, and prove what Iceberg promises; done before, only the values change.
 
-    Raises ConfigError for what can't be added, LakeError when a promise does not hold.
+    Others may commit meanwhile: what is promised is about the snapshot that was there before. Raises ConfigError for what can't be added,
+    before anything is changed, and LakeError when a promise does not hold.
     """
-    values = _values(table, column, kind, by_symbol)
-    name = full_name(settings, table)
-    before = _files(spark, name)
-    version = current_snapshot(spark, settings, table)
-    rows = spark.table(name).count()
+    values, name = _values(table, column, kind, by_symbol), full_name(settings, table)
+    present = dict(spark.table(name).dtypes).get(column)
+    if present not in (None, kind):
+        raise ConfigError(f"{table} has {column} as {present} already: choose another name, or {present} as its type")
+    before, version = _files(spark, name), current_snapshot(spark, settings, table)
+    rows = 0 if version is None else rows_at(spark, settings, table, version).count()
     say(f"adding {column} {kind} to {table}: {len(before)} files, {rows:,} rows")
     # First the values, which nobody heeds while the column is not there; then the column: one change of metadata each.
-    said = msgspec.json.encode(values).decode().replace("'", "''")
-    spark.sql(f"alter table {name} set tblproperties ('{BY_SYMBOL}{column}' = '{said}')")
-    present = dict(spark.table(name).dtypes).get(column)
+    alter(spark, f"alter table {name} set tblproperties ('{BY_SYMBOL}{column}' = {_literal(msgspec.json.encode(values).decode())})")
     if present is None:
-        spark.sql(f"alter table {name} add column {column} {kind}")
-    elif present != kind:
-        raise ConfigError(f"{table} has {column} as {present} already: choose another name")
+        alter(spark, f"alter table {name} add column {column} {kind}")
     say("looking at files, rows and old snapshots")
     checks = [_same_files(spark, name, before), _old_rows(spark, name, column, rows, present is None)]
     if version is not None:
-        checks.append(_old_snapshot(spark, name, column, version, rows, present is None))
+        checks.append(_old_snapshot(rows_at(spark, settings, table, version), column, rows, present is None))
     if failed := [check for check in checks if not check.holds]:
         raise LakeError(f"{table}: " + "; ".join(f"{check.what}: {check.seen}" for check in failed))
     return checks
@@ -64,9 +64,20 @@ def _values(table: str, column: str, kind: str, by_symbol: Mapping[str, str]) ->
     if kind not in TYPES:
         raise ConfigError(f"{kind!r} is no type to add: choose one of {', '.join(TYPES)}")
     try:
-        return {symbol: TYPES[kind](value) for symbol, value in by_symbol.items()}
+        values = {symbol: TYPES[kind](value) for symbol, value in by_symbol.items()}
     except ValueError as error:
         raise ConfigError(f"{column} is {kind}, but a value is not: {error}") from error
+    if kind in BITS:
+        most = 2 ** (BITS[kind] - 1) - 1
+        for symbol, value in values.items():
+            if not -most - 1 <= value <= most:
+                raise ConfigError(f"{column} is {kind}, which holds no {value} for {symbol}: choose one from {-most - 1} to {most}")
+    return values
+
+
+def _literal(text: str) -> str:
+    """The text as Spark's SQL writes it: a backslash in it would be read as an escape."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _files(spark: SparkSession, name: str) -> dict[str, int]:
@@ -91,8 +102,7 @@ def _old_rows(spark: SparkSession, name: str, column: str, rows: int, new: bool)
     )
 
 
-def _old_snapshot(spark: SparkSession, name: str, column: str, version: int, rows: int, new: bool) -> Check:
-    old = spark.sql(f"select * from {name} version as of {version}")  # noqa: S608
+def _old_snapshot(old: DataFrame, column: str, rows: int, new: bool) -> Check:
     found = old.count()
     return Check(
         "the snapshot before still reads",

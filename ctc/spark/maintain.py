@@ -1,7 +1,8 @@
 """The job `maintain`: fewer, larger files; fewer manifests; old snapshots and files that nobody refers to gone.
 
-The streaming queries remember their last batch in their snapshots (ctc/aws/lakehouse.py). Where such a snapshot is going to expire,
-its memory is first written again into a new, empty one. Each step is one commit, or removes what no commit refers to.
+The streaming queries remember their last batch in their snapshots (ctc/aws/lakehouse.py), and swaps which of them stand. Where such a
+snapshot is going to expire, its memory is first written again into a new, empty one; and what a merge of history still has to tell the
+gap ledger is told while its snapshot is there. Each step is one commit, or removes what no commit refers to.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 import msgspec
 from pyspark.sql import SparkSession
 
-from ctc.aws.history import Commit, LakeHistory
+from ctc.aws.history import STANDING_PROPERTY, Commit, LakeHistory, standing_in
 from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY
 from ctc.aws.listing import objects_under
-from ctc.aws.query import LakeReader
-from ctc.schema import TABLES
+from ctc.schema import RAW_TRADES, TABLES
 from ctc.settings import Settings
+from ctc.spark.historical import tell_ledger
 from ctc.spark.session import CATALOG
 from ctc.spark.tables import Say, current_snapshot, full_name, with_properties
 
@@ -30,7 +31,7 @@ _LISTED = "ctc_listed_files"
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a table consists of, and how long DuckDB takes to count and to find its newest rows by symbol."""
+    """What a table consists of, and how long Spark takes to count its rows and to find the newest time by symbol."""
 
     files: int
     bytes: int
@@ -69,6 +70,8 @@ def _maintain(spark: SparkSession, settings: Settings, name: str, keep: timedelt
     say(f"{name}: compacting {before.files} files")
     cutoff = datetime.now(UTC) - keep
     table = f"{settings.lake.database}.{name}"
+    if name == RAW_TRADES.name:
+        tell_ledger(spark, settings)  # of a merge whose process died before it could
     _call(spark, f"rewrite_data_files(table => '{table}', options => map('min-input-files', '2'))")
     say(f"{name}: rewriting {before.manifests} manifests")
     _call(spark, f"rewrite_manifests(table => '{table}')")
@@ -81,24 +84,28 @@ def _maintain(spark: SparkSession, settings: Settings, name: str, keep: timedelt
 
 
 def keep_memories(spark: SparkSession, settings: Settings, name: str, cutoff: datetime) -> int:
-    """Write again what a query's newest snapshot remembers where that is older than the cutoff; how many."""
+    """Write again what a query's newest snapshot remembers, and which swaps stand, where that is older than the cutoff; how many."""
     newest: dict[tuple[str, str], Commit] = {}
-    for commit in LakeHistory(settings).commits().get(name, []):
+    commits = LakeHistory(settings).commits().get(name, [])
+    for commit in commits:
         if commit.query is None or commit.run is None or commit.batch is None:
             continue
         known = newest.get((commit.query, commit.run))
         if known is None or (commit.batch, commit.at) > (known.batch or 0, known.at):
             newest[commit.query, commit.run] = commit
-    target, old = full_name(settings, name), [commit for commit in newest.values() if commit.at < cutoff]
-    for commit in old:
-        memory = {
-            QUERY_PROPERTY: str(commit.query),
-            RUN_PROPERTY: str(commit.run),
-            BATCH_PROPERTY: str(commit.batch),
-            NOTE_PROPERTY: "memory",
-        }
-        with_properties(spark.table(target).limit(0), target, memory).append()
-    return len(old)
+    memories = [
+        {QUERY_PROPERTY: str(commit.query), RUN_PROPERTY: str(commit.run), BATCH_PROPERTY: str(commit.batch)}
+        for commit in newest.values()
+        if commit.at < cutoff
+    ]
+    standing = standing_in(commits)
+    said = next((commit for commit in commits if commit.standing == standing), None)
+    if said is not None and said.at < cutoff:
+        memories.append({STANDING_PROPERTY: msgspec.json.encode(standing).decode()})
+    target = full_name(settings, name)
+    for memory in memories:
+        with_properties(spark.table(target).limit(0), target, {**memory, NOTE_PROPERTY: "memory"}).append()
+    return len(memories)
 
 
 def remove_orphans(spark: SparkSession, settings: Settings, name: str) -> int:
@@ -121,19 +128,17 @@ def state_of(spark: SparkSession, settings: Settings, name: str) -> State:
     files = spark.sql(f"select count(*) n, coalesce(sum(file_size_in_bytes), 0) size from {table}.files").collect()[0]  # noqa: S608
     manifests = spark.sql(f"select count(*) n from {table}.manifests").collect()[0].n  # noqa: S608
     snapshots = spark.sql(f"select count(*) n from {table}.snapshots").collect()[0].n  # noqa: S608
-    return State(files.n, files.size, manifests, snapshots, query_ms(settings, name))
+    return State(files.n, files.size, manifests, snapshots, query_ms(spark, settings, name))
 
 
-def query_ms(settings: Settings, name: str) -> float:
-    """Milliseconds that DuckDB takes for rows and newest time by symbol, the quickest of three."""
-    reader, took, table = LakeReader(settings), list[float](), TABLES[name]
-    try:
-        for _ in range(_ASKED):
-            began = time.perf_counter()
-            reader.query(f"select {table.part}, count(*), max({table.time}) from {name} group by {table.part}")  # noqa: S608 - our own names
-            took.append(time.perf_counter() - began)
-    finally:
-        reader.close()
+def query_ms(spark: SparkSession, settings: Settings, name: str) -> float:
+    """Milliseconds that Spark takes for rows and newest time by symbol, the quickest of three; no other engine is on a cluster."""
+    table, took = TABLES[name], list[float]()
+    asked = f"select {table.part}, count(*), max({table.time}) from {full_name(settings, name)} group by {table.part}"  # noqa: S608 - our own names
+    for _ in range(_ASKED):
+        began = time.perf_counter()
+        spark.sql(asked).collect()
+        took.append(time.perf_counter() - began)
     return round(1000 * min(took), 1)
 
 

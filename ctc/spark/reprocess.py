@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -25,21 +25,22 @@ from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 from ctc.spark.batch import Span, outcomes_of, rows_of
 from ctc.spark.event_time import outcomes_by_event_time
+from ctc.spark.judged import FOREVER, Judged, Place, judged, read_by
 from ctc.spark.tables import Say, current_snapshot, full_name, rows_at, with_properties
 from ctc.spark.touched import touched_minutes
 
 QUERY = "reprocess"
 ASKED_PROPERTY = "ctc.asked"  # JSON of `Asked`
 TYPES = {"volume": "volume_spike", "whales": "whale", "spread": "spread"}  # what a detector's alerts are in tables
-FOREVER = datetime(2199, 12, 31, tzinfo=UTC)
 _FOLDS = {"log": outcomes_of, "event-time": outcomes_by_event_time}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was about; kept in its snapshot, so that a swap knows what it may replace.
 
-    `horizons` say by symbol up to when alerts are decided: a window that was not closed there is nobody's to judge.
-    `base` is the snapshot of `anomalies` that it was compared with.
+    `horizons` say by symbol up to when alerts are decided, by the run's clock and by the stream's own commits: a window that was not
+    closed there is nobody's to judge. `places` say up to which line of its log both have read. `base` is the snapshot of `anomalies`
+    that it was compared with.
     """
 
     run: str
@@ -51,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     trades: int | None
     base: int | None
     rules: dict[str, Any]
+    places: dict[str, Place] = {}
     unexplained: int = 0
 
 
@@ -69,13 +71,13 @@ def reprocess(spark: SparkSession, stream: Settings, rules: Settings, span: Span
     """
     create_tables(stream)  # a lake that is older than the table has it now
     span = resolved(stream, span)
-    base = current_snapshot(spark, stream, ANOMALIES.name)
+    through = judged(spark, stream, span)
+    base = current_snapshot(spark, stream, ANOMALIES.name)  # after that: it holds all alerts that the stream has judged then
     say(f"folding raw_trades at snapshot {span.versions[RAW_TRADES.name]} in {span.order} order")
     outcomes = _FOLDS[span.order](spark, rules, span, detectors).persist()
     try:
-        horizons = _horizons(outcomes)
-        asked = _asked(span, rules, detectors, horizons, base)
-        in_scope = scope(asked, rules.folds.lateness_s)
+        asked = _asked(span, rules, detectors, _horizons(outcomes, rules, through), through, base)
+        in_scope = scope(asked)
         found = rows_of(outcomes, ANOMALIES, span).where(in_scope).toArrow().to_pylist()
         comparison = _compared(spark, stream, rules, span, detectors, asked, found, say)
         asked = msgspec.structs.replace(asked, unexplained=comparison.unexplained)
@@ -100,8 +102,8 @@ def resolved(settings: Settings, span: Span) -> Span:
         asked = f"snapshot {version}" if version is not None else f"anything as of {span.as_of}" if span.as_of else "anything"
         raise LakeError(f"raw_trades does not hold {asked}: `ctc query --named snapshots` lists what there is")
     versions = {RAW_TRADES.name: at.snapshot_id}
-    beat = at if at == trades[0] else _same_batch(trades, beats, at)
-    if beat is not at and beat is not None:
+    beat = next(iter(beats), None) if at == trades[0] else _same_batch(trades, beats, at)
+    if beat is not None:
         versions[HEARTBEATS.name] = beat.snapshot_id
     return msgspec.structs.replace(span, versions=versions, as_of=None)
 
@@ -119,11 +121,15 @@ def _same_batch(trades: list[Commit], beats: list[Commit], at: Commit) -> Commit
     return max(found, key=lambda each: each.batch or 0)
 
 
-def scope(asked: Asked, lateness_s: int) -> Column:
+def scope(asked: Asked) -> Column:
     """Which rows of `anomalies` a run speaks for: its symbols, types and time, and what was decided by its end."""
     moment = F.coalesce("window_start", "timestamp")
-    decided = F.coalesce("window_end", "timestamp") + F.make_dt_interval(secs=F.lit(lateness_s))
-    each = [(F.col("symbol") == symbol) & (decided <= F.lit(horizon)) for symbol, horizon in sorted(asked.horizons.items())]
+    end = F.coalesce("window_end", F.col("timestamp") + F.expr("interval 1 microsecond"))  # a moment is over once the clock is past it
+    decided = end + F.make_dt_interval(secs=F.lit(asked.rules["folds"]["lateness_s"]))
+    each = [
+        (F.col("symbol") == symbol) & (decided <= F.lit(horizon)) & read_by(asked.places.get(symbol))
+        for symbol, horizon in sorted(asked.horizons.items())
+    ]
     found = reduce(or_, each, F.lit(False)) & F.col("type").isin(*asked.types)
     if asked.since is not None:
         found &= moment >= F.lit(asked.since)
@@ -137,13 +143,17 @@ def rules_of(settings: Settings) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(settings, name)) for name in ("volume", "whales", "spread", "folds")}
 
 
-def _horizons(outcomes: DataFrame) -> dict[str, datetime]:
-    """How far each symbol's clock came; for ever where its last heartbeat was there."""
+def _horizons(outcomes: DataFrame, rules: Settings, through: Mapping[str, Judged]) -> dict[str, datetime]:
+    """How far each symbol's clock came, for ever where its last heartbeat was there; no farther than the stream's own alerts go."""
     rows = outcomes.groupBy("symbol").agg(F.max("clock_us").alias("clock_us"), F.max("final").alias("final")).collect()
-    return {row.symbol: FOREVER if row.final else from_us(row.clock_us) for row in rows if row.final or row.clock_us is not None}
+    own = {row.symbol: FOREVER if row.final else from_us(row.clock_us) for row in rows if row.final or row.clock_us is not None}
+    lateness = timedelta(seconds=rules.folds.lateness_s)
+    return {symbol: min(horizon, through[symbol].closed + lateness) if symbol in through else horizon for symbol, horizon in own.items()}
 
 
-def _asked(span: Span, rules: Settings, detectors: frozenset[str], horizons: dict[str, datetime], base: int | None) -> Asked:
+def _asked(
+    span: Span, rules: Settings, detectors: frozenset[str], horizons: dict[str, datetime], through: Mapping[str, Judged], base: int | None
+) -> Asked:
     about: Mapping[str, Any] = {
         "order": span.order,
         "since": span.since,
@@ -153,6 +163,7 @@ def _asked(span: Span, rules: Settings, detectors: frozenset[str], horizons: dic
         "trades": span.versions[RAW_TRADES.name],
         "base": base,
         "rules": rules_of(rules),
+        "places": {symbol: each.place for symbol, each in through.items()},
     }
     run = hashlib.sha256(msgspec.json.encode(about, order="deterministic")).hexdigest()[:12]
     return Asked(run=run, **about)
@@ -162,7 +173,7 @@ def _compared(
     spark: SparkSession, stream: Settings, rules: Settings, span: Span, detectors: frozenset[str], asked: Asked,
     found: list[dict[str, Any]], say: Say,
 ) -> Comparison:  # fmt: skip
-    in_scope = scope(asked, rules.folds.lateness_s)
+    in_scope = scope(asked)
     between = None
     if rules_of(stream) != rules_of(rules):
         say("folding once more by the stream's own rules, to tell what differs for the rules from what differs for the data")

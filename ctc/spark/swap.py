@@ -1,19 +1,20 @@
 """Put a run's alerts in the place of the stream's in `anomalies`, or take that back: atomic, checked before it is seen, reversible.
 
-Only rows that the run speaks for are replaced (`reprocess.scope`). What was there is kept by a tag. The hot copy in DynamoDB stays
-as it is: it holds a day, and what people were told.
+Only rows that the run speaks for are replaced (`reprocess.scope`). What was there is kept by a tag. Each commit says itself which swaps
+stand after it, so that becomes true in the moment that its rows are seen. The hot copy in DynamoDB stays as it is: it holds a day,
+and what people were told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ctc.aws.history import Commit, LakeHistory
+from ctc.aws.history import STANDING_PROPERTY, LakeHistory, Standing, standing_in
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY
 from ctc.errors import ConfigError, LakeError
 from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED
@@ -48,9 +49,8 @@ def swap(spark: SparkSession, settings: Settings, say: Say, *, unexplained: bool
             f"run {asked.run} differs from anomalies in {asked.unexplained} alerts without a reason: look at them with --differences, "
             "and swap with --unexplained if they are right"
         )
-    if any(commit.run == asked.run for commit in _standing(settings)):
-        raise ConfigError(f"run {asked.run} is in place already: `ctc jobs run reprocess --undo` takes it back")
-    rows, in_scope = rows_at(spark, settings, ANOMALIES_REPROCESSED.name, version), scope(asked, settings.folds.lateness_s)
+    _standing_after(settings, SWAP, asked.run)  # refuses before anything is written
+    rows, in_scope = rows_at(spark, settings, ANOMALIES_REPROCESSED.name, version), scope(asked)
 
     def gone(base: int) -> DataFrame:
         _tag(spark, settings, BEFORE, asked, base)
@@ -62,10 +62,10 @@ def swap(spark: SparkSession, settings: Settings, say: Say, *, unexplained: bool
 
 def undo(spark: SparkSession, settings: Settings, say: Say) -> Swapped:
     """Take back the newest swap that was not taken back yet; what the stream wrote since then stays."""
-    asked, version = _newest_swap(spark, settings)
-    in_scope = scope(asked, settings.folds.lateness_s)
+    asked = _newest_swap(spark, settings)
+    in_scope = scope(asked)
     before = rows_at(spark, settings, ANOMALIES.name, f"'{BEFORE}{asked.run}'").where(in_scope)
-    put_in = rows_at(spark, settings, ANOMALIES.name, version).where(in_scope).select("alert_id")
+    put_in = rows_at(spark, settings, ANOMALIES.name, f"'{AFTER}{asked.run}'").where(in_scope).select("alert_id")
     say(f"putting back the alerts that were there before run {asked.run}")
     return _exchange(spark, settings, UNDO, asked, lambda _: put_in, before, say)
 
@@ -74,20 +74,24 @@ def _exchange(
     spark: SparkSession, settings: Settings, query: str, asked: Asked, gone: Callable[[int], DataFrame], rows: DataFrame, say: Say
 ) -> Swapped:
     """Alerts that `gone` names (of main's snapshot) out, `rows` in; other rows of the same days are written again as they are."""
-    properties = {QUERY_PROPERTY: query, RUN_PROPERTY: asked.run, ASKED_PROPERTY: msgspec.json.encode(asked).decode()}
+    about = {QUERY_PROPERTY: query, RUN_PROPERTY: asked.run, ASKED_PROPERTY: msgspec.json.encode(asked).decode()}
     counts: dict[str, int] = {}
 
     def write(target: str, base: int | None) -> None:
+        standing = _standing_after(settings, query, asked.run)
         wanted, out = rows, None
         if base is not None:
             out = gone(base)
             there = rows_at(spark, settings, ANOMALIES.name, base).where(_days(asked))
             wanted = there.join(out, "alert_id", "left_anti").select(*ANOMALIES.names).unionByName(rows.select(*ANOMALIES.names))
         counts.update(removed=0 if out is None else out.count(), added=rows.count())
+        properties = about | {STANDING_PROPERTY: msgspec.json.encode(standing).decode()}
         with_properties(wanted, target, properties).overwrite(_days(asked))
         _check(spark, settings, target, base, wanted, asked)
         if query == SWAP:
-            _tag(spark, settings, AFTER, asked, _head(spark, settings))
+            head = _reference(spark, settings, BRANCH)
+            assert head is not None, "the branch was written"
+            _tag(spark, settings, AFTER, asked, head)
 
     snapshot = publish(spark, settings, ANOMALIES.name, BRANCH, write, say)
     return Swapped(asked.run, counts["removed"], counts["added"], snapshot)
@@ -98,11 +102,10 @@ def _tag(spark: SparkSession, settings: Settings, kind: str, asked: Asked, versi
     alter(spark, f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {RETAINED_DAYS} days")
 
 
-def _head(spark: SparkSession, settings: Settings) -> int:
-    """The branch's snapshot."""
-    rows = spark.sql(f"select snapshot_id from {full_name(settings, ANOMALIES.name)}.refs where name = '{BRANCH}'").collect()  # noqa: S608
-    found: int = rows[0].snapshot_id
-    return found
+def _reference(spark: SparkSession, settings: Settings, named: str) -> int | None:
+    """The snapshot of a branch or tag; None where it is not there."""
+    rows = spark.sql(f"select snapshot_id from {full_name(settings, ANOMALIES.name)}.refs where name = '{named}'").collect()  # noqa: S608
+    return rows[0].snapshot_id if rows else None
 
 
 def _days(asked: Asked) -> Column:
@@ -143,23 +146,26 @@ def _newest_run(spark: SparkSession, settings: Settings) -> tuple[Asked, int]:
     raise ConfigError("there is no run to swap in: `ctc jobs run reprocess` makes one")
 
 
-def _newest_swap(spark: SparkSession, settings: Settings) -> tuple[Asked, int]:
-    for commit in _standing(settings):
-        if found := _asked_of(spark, settings, ANOMALIES.name, commit.snapshot_id):
-            return found, commit.snapshot_id
-    raise ConfigError("there is no swap to take back: anomalies are the stream's own")
+def _newest_swap(spark: SparkSession, settings: Settings) -> Asked:
+    standing = standing_in(LakeHistory(settings).commits().get(ANOMALIES.name, []))
+    if not standing.runs:
+        raise ConfigError("there is no swap to take back: anomalies are the stream's own")
+    run = standing.runs[-1]
+    before, after = (_reference(spark, settings, f"{kind}{run}") for kind in (BEFORE, AFTER))
+    found = None if before is None or after is None else _asked_of(spark, settings, ANOMALIES.name, after)
+    if found is None:
+        raise ConfigError(f"run {run} can't be taken back any more: what was there before it was kept for {RETAINED_DAYS} days")
+    return found
 
 
-def _standing(settings: Settings) -> Iterator[Commit]:
-    """The swaps that were not taken back, newest first."""
-    taken_back: set[str | None] = set()
-    for commit in LakeHistory(settings).commits().get(ANOMALIES.name, []):
-        if commit.query == UNDO:
-            taken_back.add(commit.run)
-        elif commit.query == SWAP and commit.run in taken_back:
-            taken_back.discard(commit.run)
-        elif commit.query == SWAP:
-            yield commit
+def _standing_after(settings: Settings, query: str, run: str) -> Standing:
+    """What stands when the swap is made, or taken back. Raises ConfigError where that was done already."""
+    now = standing_in(LakeHistory(settings).commits().get(ANOMALIES.name, []))
+    if query == SWAP and run in now.runs:
+        raise ConfigError(f"run {run} is in place already: `ctc jobs run reprocess --undo` takes it back")
+    if query == UNDO and run not in now.runs:
+        raise ConfigError(f"run {run} was taken back already, by another job")
+    return Standing(now.number + 1, (*now.runs, run) if query == SWAP else tuple(each for each in now.runs if each != run))
 
 
 def _asked_of(spark: SparkSession, settings: Settings, table: str, version: int) -> Asked | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from ctc.aws.named import NamedReader, Values, names
 from ctc.errors import CtcError
 from ctc.schema import RAW_TRADES
 from ctc.settings import ROOT, Settings
-from sim.plan import FIXED_START
 
 COMMAND = "from ctc.cli.main import main; main()"
 
@@ -29,13 +29,13 @@ class Asked(msgspec.Struct, frozen=True):
     question: float
 
 
-def asked(settings: Settings, state: Path, times: int) -> dict[str, Asked]:
-    """Every named query, about all that the lake holds; time travel is to the newest snapshot of `raw_trades`."""
+def asked(settings: Settings, state: Path, times: int, since: datetime) -> dict[str, Asked]:
+    """Every named query, about all that the lake holds from `since` on; time travel is to the newest snapshot of `raw_trades`."""
     newest = LakeHistory(settings).commits()[RAW_TRADES.name][0]
-    values = Values(since=FIXED_START, snapshot=newest.snapshot_id, moment=newest.at)
+    values = Values(since=since, snapshot=newest.snapshot_id, moment=newest.at)
     found = {}
     for name in names():
-        options = ["--since", FIXED_START.isoformat(), "--snapshot", str(newest.snapshot_id), "--as-of", newest.at.isoformat()]
+        options = ["--since", since.isoformat(), "--snapshot", str(newest.snapshot_id), "--as-of", newest.at.isoformat()]
         command = [sys.executable, "-c", COMMAND, "query", "--named", name, *options, "--format", "json", "--state", str(state)]
         found[name] = Asked(
             command=_median(times, partial(_command, command)), question=_median(times, partial(_ask, settings, name, values))

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from ctc.aws.lakehouse import catalog
 from ctc.aws.query import LakeReader
 from ctc.errors import CtcError
 from ctc.schema import HEARTBEATS, RAW_TRADES
+from ctc.session import reachable
 from ctc.settings import Settings
 from ctc.spark.maintain import Maintained
 from sim.filled import fill
@@ -45,21 +47,42 @@ def batch(state: Path, say: Say, minutes: int, append_minutes: int, times: int) 
     Each named query is asked so many times.
     """
     with running(state, say, {}) as run:
-        settings = run.settings
         say(f"filling the lake with {minutes:,} market minutes, {append_minutes} an append")
-        fill(settings, run.state, seed=SEED, minutes=minutes, batch_minutes=append_minutes, say=lambda _: None)
-        rows = reprocessed(settings, run.state, say, "as the stream left them")
-        say("asking the named queries")
-        before = asked(settings, run.state, times)
-        say("maintaining the tables")
-        done, wall = jobs.run("maintain", run.state)
-        say("asking again")
-        after = asked(settings, run.state, times)
-        rows += reprocessed(settings, run.state, say, "after maintain")
+        fill(run.settings, run.state, seed=SEED, minutes=minutes, batch_minutes=append_minutes, say=lambda _: None)
+        return measured(run.settings, run.state, say, times)
+
+
+def batch_of(lake: Path, say: Say, times: int) -> list[Row]:
+    """The same over the lake of a session that has ended, as of a day that was replayed; its old snapshots go. Raises CtcError."""
+    with reachable(lake) as settings:
+        return measured(settings, lake, say, times)
+
+
+def measured(settings: Settings, state: Path, say: Say, times: int) -> list[Row]:
+    """`reprocess`, the named queries, `maintain`, and both again."""
+    rows = reprocessed(settings, state, say, "as the stream left them")
+    since = _first(settings)
+    say("asking the named queries")
+    before = asked(settings, state, times, since)
+    say("maintaining the tables")
+    done, wall = jobs.run("maintain", state)
+    say("asking again")
+    after = asked(settings, state, times, since)
+    rows += reprocessed(settings, state, say, "after maintain")
     rows += [_maintained(each) for each in done.tables]
     beside = f"{wall:.1f} s with Spark's start and end"
     rows.append(Row(section="maintain", what="all of it, no old snapshot kept", value=done.seconds, unit="s", beside=beside))
     return rows + [_asked(name, each, before[name]) for name, each in after.items()]
+
+
+def _first(settings: Settings) -> datetime:
+    """The minute of the first trade."""
+    reader = LakeReader(settings)
+    try:
+        found: datetime = reader.query("select date_trunc('minute', min(timestamp)) as first from raw_trades").to_pylist()[0]["first"]
+    finally:
+        reader.close()
+    return found
 
 
 def reprocessed(settings: Settings, state: Path, say: Say, when: str) -> list[Row]:

@@ -27,12 +27,6 @@ def describe() -> dict[str, Any]:
     }
 
 
-def revision() -> str:
-    """The commit, with a plus sign where files differ from it."""
-    commit, changes = _said("git", "rev-parse", "--short", "HEAD").strip(), _said("git", "status", "--porcelain", "-uno").strip()
-    return (commit or "unknown") + ("+" if changes else "")
-
-
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.exists() else None

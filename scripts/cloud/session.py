@@ -29,6 +29,7 @@ def run_session(settings: Settings, told: Mapping[str, str], state: Path) -> dic
     own = {
         "aws.emulator": "",  # it is there
         "spark.checkpoints": "",  # the local Spark has no file system for S3
+        "producer.patience_s": "60",  # a starved process is no silent exchange
         "api.port": str(settings.api.port),
         "inspector.port": str(settings.inspector.port),
     }

@@ -153,6 +153,11 @@ def _check_streams(params: list[Any]) -> None:
             raise Refused(2, "Invalid request: invalid stream")
 
 
+_QUERIES = {
+    "/api/v3/aggTrades": ("symbol", "limit", "fromId", "startTime", "endTime"),
+    "/api/v3/trades": ("symbol", "limit"),
+    "/api/v3/historicalTrades": ("symbol", "limit", "fromId"),
+}
 _WEIGHTS = {"/api/v3/aggTrades": 4, "/api/v3/trades": 25, "/api/v3/historicalTrades": 25, "/api/v3/time": 1, "/api/v3/ping": 1}
 
 
@@ -167,7 +172,7 @@ def rest(path: str, query: dict[str, str], listings: dict[str, Listing], history
         return 200, {}
     if path == "/api/v3/time":
         return 200, {"serverTime": history.position // 1000}
-    if path not in ("/api/v3/aggTrades", "/api/v3/trades"):
+    if path not in _QUERIES:
         return 404, {"code": -1000, "msg": f"Path {path}, Method GET is invalid"}
     try:
         return 200, _page(path, query, listings, history)
@@ -181,12 +186,14 @@ def _page(path: str, query: dict[str, str], listings: dict[str, Listing], histor
     item = listings.get(query["symbol"])
     if item is None:
         raise Refused(-1121, "Invalid symbol.")
-    known = ("symbol", "limit") if path.endswith("/trades") else ("symbol", "limit", "fromId", "startTime", "endTime")
+    known = _QUERIES[path]
     if any(key not in known for key in query):
         raise Refused(-1104, f"Not all sent parameters were read; read '{len(known)}' parameter(s) but was sent '{len(query)}'.")
     limit = min(_number(query, "limit") or 500, 1000)
-    if path.endswith("/trades"):
-        return [_trade(row, item) for row in history.before(item.name, False, limit)]
+    if path != "/api/v3/aggTrades":
+        first = _number(query, "fromId")
+        found = history.before(item.name, False, limit) if first is None else history.from_id(item.name, False, first, limit)
+        return [_trade(row, item) for row in found]
     return [_aggregate(row, item) for row in _aggregate_rows(query, item, history, limit)]
 
 

@@ -16,9 +16,10 @@ import msgspec
 from ctc.errors import CtcError
 from ctc.settings import ROOT
 from sim.faults.campaign import campaign
-from sim.faults.matrix import Verdict, kept, markdown
+from sim.faults.matrix import Verdict, kept, markdown, newest
 from sim.faults.registry import chosen, known
 from sim.faults.session import Shape
+from sim.revision import revision
 
 PAGE = ROOT / "docs" / "FAULTS.md"
 KEPT = ROOT / "docs" / "faults.jsonl"
@@ -55,12 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"[{time.monotonic() - began:7.1f} s] {text}", file=sys.stderr, flush=True)
 
     verdicts = kept(KEPT) if options.write else []
-    done = {(verdict.seed, verdict.fault) for verdict in verdicts if verdict.ok}
-    verdicts = [verdict for verdict in verdicts if verdict.ok]
+    done = {(verdict.seed, verdict.fault) for verdict in newest(verdicts) if verdict.ok}
     try:
         shape = Shape(options.minutes, options.rate)
         kinds = [kind for kind in chosen(options.fault) if not (options.without_spark and kind.behind_stream)]
-        for verdict in campaign(range(options.first, options.first + options.seeds), kinds, shape, say, done):
+        code = revision()
+        for found in campaign(range(options.first, options.first + options.seeds), kinds, shape, say, done):
+            verdict = msgspec.structs.replace(found, revision=code)
             verdicts.append(verdict)
             if options.write:
                 with KEPT.open("ab") as file:
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted: what follows is what was finished")
     finally:
         _tell(verdicts, options)
-    return 0 if verdicts and all(verdict.ok for verdict in verdicts) else 1
+    return 0 if verdicts and all(verdict.ok for verdict in newest(verdicts)) else 1
 
 
 def _tell(verdicts: list[Verdict], options: argparse.Namespace) -> None:

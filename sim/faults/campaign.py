@@ -28,7 +28,13 @@ def groups(kinds: Sequence[Kind]) -> list[list[Kind]]:
     found: dict[str, list[Kind]] = {}
     for kind in kinds:
         found.setdefault("whole" if kind.behind_stream else kind.name if kind.group == "alone" else kind.group, []).append(kind)
-    return [members[start : start + MOST_TOGETHER] for members in found.values() for start in range(0, len(members), MOST_TOGETHER)]
+    return [part for members in found.values() for part in _parts(members)]
+
+
+def _parts(members: list[Kind]) -> list[list[Kind]]:
+    """As few as may be, and of one size."""
+    size = -(-len(members) // -(-len(members) // MOST_TOGETHER))
+    return [members[start : start + size] for start in range(0, len(members), size)]
 
 
 def campaign(

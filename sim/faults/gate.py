@@ -1,7 +1,7 @@
 """How far the market may go: the relay holds frames back that are newer, so that faults strike at market times.
 
 The market is never held still: two seconds of machine time after another a frame passes, or the producer would take a
-waiting connection for a silent one (`ctc.producer.merge.PATIENCE_S`).
+waiting connection for a silent one (`producer.patience_s`).
 """
 
 from __future__ import annotations

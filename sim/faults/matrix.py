@@ -45,6 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: list[float]
     differences: list[str]
     note: str = ""
+    revision: str = ""  # of the code; those without one are older than it is told
 
     @property
     def ok(self) -> bool:
@@ -53,13 +54,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
-    """The matrix's rows: one a fault, over all its seeds."""
+    """The matrix's rows: one a fault, over all its seeds. Of a seed's verdicts the last counts; earlier ones that differed are told."""
     faults = known()
     names = dict.fromkeys(verdict.fault for verdict in sorted(verdicts, key=lambda each: (faults[each.fault].part, each.fault)))
     return [_row(faults[name], [verdict for verdict in verdicts if verdict.fault == name]) for name in names]
 
 
-def _row(kind: type[Fault], own: Sequence[Verdict]) -> tuple[str, ...]:
+def _row(kind: type[Fault], given: Sequence[Verdict]) -> tuple[str, ...]:
+    own = newest(given)
+    before = sum(not each.ok for each in given) - sum(not each.ok for each in own)
     times = sorted(each for verdict in own for each in verdict.recovery_s)
     recovery = f"{median(times):.1f} (most {times[-1]:.1f})" if times else "-"
     sums = [_sum([getattr(each, name) for each in own]) for name in ("rows_expected", "rows_found", "alerts_expected", "alerts_found")]
@@ -72,7 +75,7 @@ def _row(kind: type[Fault], own: Sequence[Verdict]) -> tuple[str, ...]:
         f"{sum(each.injected for each in own):,}",
         *sums,
         recovery,
-        "none" if not wrong else f"in {wrong} of {len(own)} sessions",
+        (f"in {wrong} of {len(own)} sessions" if wrong else "none") + (f" ({before} before, not when run again)" if before else ""),
     )
 
 
@@ -82,11 +85,13 @@ def _sum(values: Sequence[int | None]) -> str:
 
 
 def kept(file: Path) -> list[Verdict]:
-    """The verdicts of earlier runs, the newest of each seed and fault."""
-    if not file.is_file():
-        return []
-    found = [msgspec.json.decode(line, type=Verdict) for line in file.read_bytes().splitlines()]
-    return list({(each.seed, each.fault): each for each in found}.values())
+    """The verdicts of earlier runs, as they came."""
+    return [msgspec.json.decode(line, type=Verdict) for line in file.read_bytes().splitlines()] if file.is_file() else []
+
+
+def newest(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The last verdict of each seed and fault."""
+    return list({(each.seed, each.fault): each for each in verdicts}.values())
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:

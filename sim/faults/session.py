@@ -17,7 +17,7 @@ import msgspec
 from ctc.aws.query import LakeReader
 from ctc.errors import CtcError
 from ctc.model import to_us
-from ctc.processes import HOST, free_port
+from ctc.processes import HOST, free_ports
 from ctc.session import Program, Session, opened_session, platform_programs
 from ctc.settings import Settings, load_profile
 from sim.compare import compare_hot, compare_lake, newest
@@ -35,6 +35,7 @@ from sim.report import all_alerts, reference_of, windows
 from sim.run import Done
 
 LOOK_S = 0.1
+PATIENCE_S = 60  # so that a starved process is not taken for a silent exchange
 BEHIND = ("spark", "api")
 # Thresholds at which a short, quiet market has alerts of every kind.
 OVERRIDES = {
@@ -80,15 +81,16 @@ class Seen:
 
 def session_settings(faults: Sequence[Fault], overrides: Mapping[str, object] = OVERRIDES) -> Settings:
     """Settings with free ports and the relays between; what the faults need is in them."""
-    settings = load_profile("sim", overrides)
+    settings = load_profile("sim", {"producer.patience_s": PATIENCE_S, **overrides})
+    ports = iter(free_ports(3 + 2 * len(settings.exchanges)))
     venues = {
-        name: msgspec.structs.replace(venue, ws=f"ws://{HOST}:{free_port()}", rest=f"http://{HOST}:{free_port()}")
+        name: msgspec.structs.replace(venue, ws=f"ws://{HOST}:{next(ports)}", rest=f"http://{HOST}:{next(ports)}")
         for name, venue in settings.exchanges.items()
     }
     settings = msgspec.structs.replace(
         settings,
-        aws=msgspec.structs.replace(settings.aws, emulator_port=free_port(), endpoint=f"http://{HOST}:{free_port()}"),
-        api=msgspec.structs.replace(settings.api, port=free_port()),
+        aws=msgspec.structs.replace(settings.aws, emulator_port=next(ports), endpoint=f"http://{HOST}:{next(ports)}"),
+        api=msgspec.structs.replace(settings.api, port=next(ports)),
         exchanges=venues,
     )
     for fault in faults:

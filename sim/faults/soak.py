@@ -207,8 +207,9 @@ def _run(session: Session, watch: Watch, done: Done) -> None:
     pause = threading.Event()
     while not pause.wait(LOOK_S):
         session.keep_up()
-        watch.step()
-        if done():
+        ended = done()
+        watch.step()  # also when it has ended: a lag may be normal again only then
+        if ended:
             return
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from sim.faults.campaign import MOST_TOGETHER, groups
 from sim.faults.facts import KEYS, Facts, Table, compare
-from sim.faults.matrix import Verdict, kept, markdown, rows
+from sim.faults.matrix import Verdict, kept, markdown, newest, rows
 from sim.faults.registry import chosen, known
 
 
@@ -73,11 +74,22 @@ def test_matrix_adds_up_seeds_and_says_where_something_differs() -> None:
     assert f"- `spark_killed`: {known()['spark_killed'].what}." in table
 
 
-def test_verdicts_are_kept_and_the_newest_of_a_seed_counts(tmp_path: Path) -> None:
+def test_verdicts_are_kept_and_the_newest_of_a_seed_counts_while_earlier_differences_are_told(tmp_path: Path) -> None:
     file = tmp_path / "faults.jsonl"
     assert kept(file) == []
     file.write_bytes(b"\n".join(msgspec.json.encode(each) for each in (verdict(1), verdict(2, "a row is missing"), verdict(2))))
-    assert kept(file) == [verdict(1), verdict(2)]
+    assert newest(kept(file)) == [verdict(1), verdict(2)]
+    ((*_, rows_found, _, _, _, differences),) = rows(kept(file))
+    assert (rows_found, differences) == ("20", "none (1 before, not when run again)")
+
+
+@pytest.mark.parametrize("count", [9, 10, 12, 19])
+def test_faults_behind_the_stream_share_as_few_sessions_as_may_be_of_one_size(count: int) -> None:
+    kind = known()["spark_killed"]
+    sizes = [len(part) for part in groups([kind] * count)]
+    assert sum(sizes) == count
+    assert len(sizes) == -(-count // MOST_TOGETHER)
+    assert max(sizes) - min(sizes) <= len(sizes)
 
 
 def test_every_fault_is_found_described_and_can_be_chosen() -> None:

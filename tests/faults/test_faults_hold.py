@@ -16,7 +16,7 @@ from sim.faults.facts import Facts, compare
 from sim.faults.registry import known
 from sim.faults.session import Outcome, Shape, run_session
 
-pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(3600)]
 SEED = 1
 WHOLE, QUICK = Shape(), Shape(whole=False)
 MOUNTS = "disk_full"  # needs the right to mount

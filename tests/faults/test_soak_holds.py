@@ -17,7 +17,8 @@ def say(text: str) -> None:
 
 
 def test_load_with_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    found = soak(1, 300, 20, 1, tmp_path / "state", say)
+    found = soak(2, 300, 20, 1, tmp_path / "state", say)
     assert found.wrong == []
+    assert found.struck
     assert found.trades_found == found.trades_due > 20_000
     assert {each.name for each in found.memory} >= {"Spark's JVM", "Spark's workers", "producer", "emulator"}

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import Mutator
 
-from ctc.codec import encode_line, pack, read_record
+from ctc.codec import encode_line, pack, read_record, unpack
 from ctc.errors import FrameError
 from ctc.exchanges import EXCHANGES, Exchange, Reading, exchange
 from ctc.model import EXACT, Heartbeat, Reject, Trade, VenueMark, from_us
@@ -298,8 +298,15 @@ def test_fuzz_lines_come_out_one_for_one_and_exact(
 def check_broken(mutator: Mutator, data: bytes, counts: Tally) -> None:
     """A record that is damaged as a whole still gives lines, or one reject with all its bytes."""
     broken = mutator.flip(mutator.truncate(data))
-    for line in read_record(broken, ALLOWED):
+    found = read_record(broken, ALLOWED)
+    for line in found:
         check_line(None, line, counts)
+    try:
+        parts = [part for part in unpack(broken).split(b"\n") if part.strip()]
+    except ValueError:
+        parts = [broken]
+    assert len(found) == len(parts)
+    assert all(line.raw == part for line, part in zip(found, parts, strict=True) if isinstance(line, Reject))
     counts["a record broken"] += 1
 
 

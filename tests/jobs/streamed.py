@@ -78,6 +78,11 @@ class Stream:
 
     def write(self, given: dict[str, list[Record]]) -> None:
         """One batch of each query: rows of every table, as their sinks write them."""
+        self.write_lake(given)
+        self.write_found(given)
+
+    def write_lake(self, given: dict[str, list[Record]]) -> None:
+        """The batch of the query `lake` alone: `write_found` is behind then."""
         tables: dict[str, list[pa.Table]] = {}
         ledgers: dict[str, bytes] = {}
         for symbol, some in given.items():
@@ -93,10 +98,9 @@ class Stream:
             self._appender.append_once(name, pa.concat_tables(parts), query="lake", run=RUN, batch_id=self.batch)
         for symbol, ledger in ledgers.items():
             self._metrics.put_ledger(symbol, msgspec.json.decode(ledger, type=GapLedger))
-        self._write_found(given)
-        self.batch += 1
 
-    def _write_found(self, given: dict[str, list[Record]]) -> None:
+    def write_found(self, given: dict[str, list[Record]]) -> None:
+        """The batch of the query `detect`."""
         said = []
         for symbol, some in given.items():
             fold = SymbolFold(symbol, self.settings, state=self._detect.get(symbol))
@@ -108,6 +112,7 @@ class Stream:
             ("spreads", rows_of_spreads([spread for each in said for spread in each.spreads])),
         ):
             self._appender.append_once(name, rows, query="detect", run=RUN, batch_id=self.batch)
+        self.batch += 1
 
 
 def stream(settings: Settings, batches: int = 4, seed: int = 7) -> tuple[Stream, Iterator[dict[str, list[Record]]]]:

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ctc.arrow import arrow_schema
+from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender, create_tables
 from ctc.aws.query import LakeReader
 from ctc.errors import LakeError
@@ -88,8 +89,10 @@ def test_what_does_not_hold_stays_on_its_branch(spark: SparkSession, emulator: S
         publish(spark, emulator, "quality", "ctc_test", write, lambda _: None)
     assert current_snapshot(spark, emulator, "quality") == before
     assert numbers(emulator) == [0]
+    assert [commit.snapshot_id for commit in LakeHistory(emulator).commits()["quality"]] == [before]
     assert spark.sql(f"select name from {full_name(emulator, 'quality')}.refs").count() == 2
     publish(
         spark, emulator, "quality", "ctc_test", lambda target, _: spark.createDataFrame(row(2)).writeTo(target).append(), lambda _: None
     )
     assert numbers(emulator) == [0, 2]
+    assert [commit.rows for commit in LakeHistory(emulator).commits()["quality"]] == [2, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from ctc.aws.metrics import DynamoMetrics
 from ctc.cli.gaps import COLUMNS, ledger
 from ctc.detect import ALL_DETECTORS
 from ctc.settings import Settings
+from ctc.spark import historical
 from ctc.spark.batch import Span
 from ctc.spark.historical import merge
+from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import reprocess
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
@@ -87,3 +90,25 @@ def test_history_fills_what_the_stream_missed_once(spark: SparkSession, streamed
     reasons = Counter(each.reason for each in by_time.comparison.differences)
     assert reasons["history"]
     assert not reasons["unexplained"] + reasons["threshold"]
+
+
+def test_ledger_is_told_before_a_merge_expires(spark: SparkSession, streamed: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = whole(binance_ids(streamed.settings))
+    with serving(streamed.settings, {"BTCUSDT": every}) as settings:
+        load_history(settings, Wanted(exchanges=("binance",), symbols=SYMBOLS, first=min(every), last=max(every)), say)
+
+    def died(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as struck:
+        struck.setattr(historical, "tell_hot", died)
+        with pytest.raises(KeyboardInterrupt):
+            merge(spark, settings, SYMBOLS, None, None, say)
+    assert binance_ids(settings).keys() == every.keys()
+    assert lost(settings)
+    list(maintain(spark, settings, ("raw_trades", "gaps"), timedelta(0), say))
+    assert lost(settings) == []
+    assert hot(settings).get("lost", 0) == 0
+    told = ask(settings, "select * from gaps where state = 'backfilled' order by first_id")
+    merge(spark, settings, SYMBOLS, None, None, say)
+    assert ask(settings, "select * from gaps where state = 'backfilled' order by first_id") == told

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from samples_lake import bar, spread
 from streamed import RUN, Stream, ask, say, settings_for, stream
 
 from ctc.aws.clients import client
+from ctc.aws.evolved import BY_SYMBOL
 from ctc.aws.history import LakeHistory
-from ctc.aws.lakehouse import TableAppender
+from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_bars, rows_of_spreads
 from ctc.aws.query import LakeReader
 from ctc.errors import ConfigError
 from ctc.settings import Settings
@@ -59,6 +62,10 @@ def test_maintained_tables_hold_the_same_rows_and_the_streams_memory(
     assert done["raw_trades"].orphans == 1
     assert stray not in keys
     assert young in keys
+    # Of its commits those are left that are main's own and have not expired: compaction and memory, in their order.
+    left = LakeHistory(settings).commits()["volume_aggregates"]
+    assert [(commit.query, commit.batch) for commit in left if commit.query] == [("detect", streamed.batch - 1)]
+    assert {commit.rows for commit in left} == {len(before["volume_aggregates"])}
     # A batch that comes again is known, the next one is written.
     appender = TableAppender(settings)
     again = LakeReader(settings).query("select * from volume_aggregates limit 1")
@@ -92,6 +99,79 @@ def test_column_is_added_without_rewriting_while_the_stream_goes_on(spark: Spark
     same = spark.table(f"lake.{made.settings.lake.database}.volume_aggregates").toArrow().to_pylist()
     assert sorted(map(str, (row["market_cap_rank"] for row in same))) == sorted(str(row["market_cap_rank"]) for row in rows)
     evolve(spark, made.settings, "volume_aggregates", "market_cap_rank", "int", {"BTC-USDT": "1", "ETH-USDT": "2"}, say)
+
+
+def test_column_is_added_while_others_commit(spark: SparkSession, emulator: Settings) -> None:
+    """A writer commits as often as it can, from before the job to after it: each row is there once, the last ones with the value."""
+    create_tables(emulator)
+    appender, written, done, trouble = TableAppender(emulator), [0], threading.Event(), list[BaseException]()
+
+    def write() -> None:
+        try:
+            while not done.is_set():
+                rows = rows_of_bars([bar(written[0])])
+                appender.append_once("volume_aggregates", rows, query="detect", run=RUN, batch_id=written[0])
+                written[0] += 1
+        except BaseException as error:
+            trouble.append(error)
+
+    def wait_for(more: int) -> None:
+        target = written[0] + more
+        while written[0] < target and not trouble:
+            done.wait(0.02)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_for(3)
+        began = written[0]
+        checks = evolve(spark, emulator, "volume_aggregates", "market_cap_rank", "int", {"BTC-USDT": "1"}, say)
+        ended = written[0]
+        wait_for(3)
+    finally:
+        done.set()
+        writer.join(60)
+    assert trouble == []
+    assert ended > began, "nobody committed meanwhile"
+    assert [check.holds for check in checks] == [True] * 3
+    rows = ask(emulator, "select window_start, market_cap_rank from volume_aggregates order by window_start")
+    assert len(rows) == len({row["window_start"] for row in rows}) == written[0]
+    ranks = [row["market_cap_rank"] for row in rows]
+    assert ranks == sorted(ranks, key=lambda rank: rank is not None)  # NULL up to some commit, filled from it on
+    assert (ranks[:3], ranks[-2:]) == ([None] * 3, [1, 1])
+
+
+def properties(spark: SparkSession, settings: Settings, table: str) -> dict[str, str]:
+    rows = spark.sql(f"show tblproperties lake.{settings.lake.database}.{table}").collect()
+    return {row.key: row.value for row in rows if row.key.startswith(BY_SYMBOL)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("string", "one", "has market_cap_rank as int already"),
+        ("bigint", "3000000000", "has market_cap_rank as int already"),
+        ("int", "3000000000", "which holds no 3000000000 for BTC-USDT"),
+        ("int", "-2147483649", "which holds no -2147483649 for BTC-USDT"),
+    ],
+)
+def test_refused_values_change_nothing(spark: SparkSession, emulator: Settings, kind: str, value: str, said: str) -> None:
+    create_tables(emulator)
+    evolve(spark, emulator, "volume_aggregates", "market_cap_rank", "int", {"BTC-USDT": "7"}, say)
+    with pytest.raises(ConfigError, match=said):
+        evolve(spark, emulator, "volume_aggregates", "market_cap_rank", kind, {"BTC-USDT": value}, say)
+    assert properties(spark, emulator, "volume_aggregates") == {f"{BY_SYMBOL}market_cap_rank": '{"BTC-USDT":7}'}
+    appender = TableAppender(emulator)
+    assert appender.append_once("volume_aggregates", rows_of_bars([bar(0)]), query="detect", run=RUN, batch_id=0)
+    assert [row["market_cap_rank"] for row in ask(emulator, "select * from volume_aggregates")] == [7]
+
+
+def test_words_come_as_they_were_given(spark: SparkSession, emulator: Settings) -> None:
+    create_tables(emulator)
+    word = "O'Neill's \"desk\" \\ \u00e9"
+    evolve(spark, emulator, "spreads", "desk", "string", {"BTC-USDT": word}, say)
+    TableAppender(emulator).append_once("spreads", rows_of_spreads([spread(0)]), query="detect", run=RUN, batch_id=0)
+    assert [row["desk"] for row in ask(emulator, "select * from spreads")] == [word]
 
 
 @pytest.mark.parametrize(

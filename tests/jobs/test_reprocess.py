@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from log_strategies import MINUTE, SYMBOL, T0, make_trade
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream, log, records, say
+from streamed import RUN, Stream, log, records, say, settings_for, stream
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
 from ctc.aws.query import LakeReader
+from ctc.codec import encode_line, pack
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, LakeError
-from ctc.settings import with_values
+from ctc.settings import Settings, with_values
 from ctc.spark import swap as swaps
-from ctc.spark.batch import Span
+from ctc.spark.batch import Order, Span
+from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import Reprocessed, reprocess
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
@@ -32,12 +36,12 @@ def rows(made: Stream, table: str) -> list[dict[str, Any]]:
         reader.close()
 
 
-def write_later(made: Stream, batch: int) -> list[str]:
+def write_later(made: Stream, batch: int, symbol: str = LATER) -> list[str]:
     """Another batch of the stream, with alerts of a symbol of its own; their ids."""
     fresh = Stream(made.settings)
     fresh.batch = batch
-    fresh._write_found({LATER: records(log(99, ("calm",) * 8 + ("whale", "spike", "calm")), LATER)})
-    return [row["alert_id"] for row in rows(made, "anomalies") if row["symbol"] == LATER]
+    fresh.write_found({symbol: records(log(99, ("calm",) * 8 + ("whale", "spike", "calm")), symbol)})
+    return [row["alert_id"] for row in rows(made, "anomalies") if row["symbol"] == symbol]
 
 
 def run(
@@ -107,6 +111,7 @@ def test_swap_replaces_what_the_run_speaks_for_and_comes_back(spark: SparkSessio
 
 
 def test_swap_gives_way_to_the_stream_and_does_it_again(spark: SparkSession, streamed: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = rows(streamed, "anomalies")
     run(spark, streamed, whales__threshold="1000000")
     check, strikes = swaps._check, []
 
@@ -123,3 +128,81 @@ def test_swap_gives_way_to_the_stream_and_does_it_again(spark: SparkSession, str
     found = rows(streamed, "anomalies")
     assert len(found) == len({row["alert_id"] for row in found})
     assert TableAppender(streamed.settings).last_batch("anomalies", "detect", RUN) == 60
+    # The commit that gave way is none: one undo takes all of it back.
+    swaps.undo(spark, streamed.settings, say)
+    assert [row for row in rows(streamed, "anomalies") if row["symbol"] != LATER] == own
+    with pytest.raises(ConfigError, match="no swap to take back"):
+        swaps.undo(spark, streamed.settings, say)
+
+
+def expire(spark: SparkSession, made: Stream, number: int) -> None:
+    """Another batch of the stream, then `maintain`, which leaves no commit of a swap in main's line."""
+    assert write_later(made, 50 + number, f"X{number}-USDT")
+    list(maintain(spark, made.settings, ("anomalies",), timedelta(0), say))
+    left = [commit.query for commit in LakeHistory(made.settings).commits()["anomalies"]]
+    assert not {swaps.SWAP, swaps.UNDO} & set(left)
+
+
+def test_what_stands_is_known_when_its_snapshots_have_expired(spark: SparkSession, streamed: Stream) -> None:
+    own = rows(streamed, "anomalies")
+
+    def now() -> list[dict[str, Any]]:
+        return [row for row in rows(streamed, "anomalies") if row["symbol"] in streamed.settings.session.symbols]
+
+    run(spark, streamed, detectors=frozenset({"whales"}), whales__threshold="1000000")
+    swaps.swap(spark, streamed.settings, say)
+    swapped = now()
+    assert len(swapped) < len(own)
+    for number in (0, 2):  # taken back and made again, across an expiry each time
+        expire(spark, streamed, number)
+        with pytest.raises(ConfigError, match="in place already"):
+            swaps.swap(spark, streamed.settings, say)
+        swaps.undo(spark, streamed.settings, say)
+        assert now() == own
+        expire(spark, streamed, number + 1)
+        with pytest.raises(ConfigError, match="no swap to take back"):
+            swaps.undo(spark, streamed.settings, say)
+        swaps.swap(spark, streamed.settings, say)
+        assert now() == swapped
+    swaps.undo(spark, streamed.settings, say)
+    assert now() == own
+
+
+@pytest.mark.parametrize("order", ["log", "event-time"])
+def test_what_detect_has_not_judged_yet_is_left_to_it(spark: SparkSession, emulator: Settings, order: Order) -> None:
+    made, batches = stream(settings_for(emulator))
+    *most, last = batches
+    for batch in most:
+        made.write(batch)
+    before = rows(made, "anomalies")
+    made.write_lake(last)
+    done = run(spark, made, Span(order=order))
+    assert 5 < done.comparison.same <= len(before)
+    if order == "log":
+        assert done.comparison.differences == []
+    swaps.swap(spark, made.settings, say, unexplained=True)
+    made.write_found(last)
+    found = rows(made, "anomalies")
+    assert len(found) == len({row["alert_id"] for row in found}) > len(before)
+    # Once it has judged, a run speaks for that too.
+    assert run(spark, made, Span(order=order)).comparison.same > done.comparison.same
+    swaps.swap(spark, made.settings, say, unexplained=True)
+
+
+@pytest.mark.parametrize("behind", ["lake", "detect"])
+def test_late_whale_is_nobodys_before_both_queries_have_read_it(spark: SparkSession, streamed: Stream, behind: str) -> None:
+    at = T0 + 2 * MINUTE
+    whale = make_trade(at, "100", "50", trade_id=1, exchange="binance", side="buy")
+    late = {SYMBOL: [("shardId-000000000001", str(10**21), pack([encode_line(whale)]), at)]}
+    before = LakeHistory(streamed.settings).commits()["raw_trades"][0].snapshot_id
+    span = Span(versions={"raw_trades": before} if behind == "lake" else {})
+    streamed.write_lake(late)
+    if behind == "lake":
+        streamed.write_found(late)
+    assert run(spark, streamed, span).comparison.differences == []
+    swaps.swap(spark, streamed.settings, say)
+    if behind == "detect":
+        streamed.write_found(late)
+    found = rows(streamed, "anomalies")
+    assert [row["rule"] for row in found if row["sequence_number"] == str(10**21)] == ["single"]
+    assert len(found) == len({row["alert_id"] for row in found})

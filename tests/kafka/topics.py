@@ -31,15 +31,15 @@ def settings_on(bootstrap: str, topic: str, partitions: int = 2) -> Settings:
 def held(settings: Settings) -> list[Held]:
     """Every record of the trades' topic, by partition and offset."""
     with closing(Consumer({"bootstrap.servers": settings.stream.bootstrap, "group.id": "tests", "enable.auto.commit": False})) as consumer:
-        found = consumer.list_topics(settings.stream.trades, timeout=10).topics[settings.stream.trades]
+        found = consumer.list_topics(settings.stream.trades, timeout=60).topics[settings.stream.trades]
         return [each for partition in sorted(found.partitions) for each in _partition(consumer, settings.stream.trades, partition)]
 
 
 def _partition(consumer: Consumer, topic: str, partition: int) -> Iterator[Held]:
-    first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+    first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
     consumer.assign([TopicPartition(topic, partition, first)])
     while first < end:
-        record = consumer.poll(10)
+        record = consumer.poll(60)
         assert record is not None, f"{topic}/{partition} gave nothing after offset {first} of {end}"
         assert record.error() is None, record.error()
         first = record.offset() + 1

@@ -49,10 +49,12 @@ def test_the_builder_is_the_one_that_pyproject_names() -> None:
         "daily --since 2026-01-05 --until 2026-01-06",
         "evolve",
         "history --since 2026-01-05",
+        "maintain",
         "publish-metrics --date 2026-01-05",
         "quality-checks --date 2026-01-05",
         "reprocess",
         "update-catalog",
+        "wallets",
     ],
 )
 def test_job_needs_no_package_that_its_environment_has_not(words: str, tmp_path: Path) -> None:

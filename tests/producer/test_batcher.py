@@ -125,7 +125,7 @@ def test_pack_closes_by_size_or_by_age() -> None:
 
 def test_room_bounds_what_waits_for_a_slow_stream() -> None:
     gate = threading.Event()
-    stream = FakeStream(lambda number, records: gate.wait(10) and None)
+    stream = FakeStream(lambda number, records: gate.wait(60) and None)
 
     async def test() -> None:
         batcher = make(stream, max_buffered_lines=50)
@@ -151,6 +151,45 @@ def test_room_bounds_what_waits_for_a_slow_stream() -> None:
     run(test())
 
 
+def test_past_the_spools_bound_memory_fills_then_the_reader_waits_and_all_goes_out_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SPOOL_AFTER_S", 0.0)
+    back, bound, lines = threading.Event(), 2_000, 2_000
+    stream = FakeStream(lambda number, records: None if back.is_set() else Throttled("away", 0.0))
+    spool = Spool(tmp_path, bound)
+
+    async def test() -> None:
+        batcher = make(stream, max_buffered_lines=100, spool=spool)
+        sending = asyncio.create_task(batcher.run())
+        read = 0
+
+        async def feed() -> None:
+            nonlocal read
+            for number in range(lines):
+                await batcher.room()
+                batcher.add("AB"[number % 2], b"%05d" % number)
+                read += 1
+
+        feeding = asyncio.create_task(feed())
+        await until(lambda: spool.full and batcher.full, 60)
+        assert read < lines / 2
+        assert spool.bytes < bound + 1_000  # the record that crossed it
+        assert batcher.buffered <= 100
+        stood = read
+        tried = batcher.written.retries
+        await until(lambda: batcher.written.retries > tried + 10, 60)
+        assert read == stood
+        back.set()
+        await feeding
+        batcher.close()
+        await sending
+        assert (batcher.buffered, batcher.spooled, batcher.written.lines) == (0, 0, lines)
+
+    run(test(), 180)
+    assert stream.lines() == {key: [b"%05d" % number for number in range(start, lines, 2)] for start, key in enumerate("AB")}
+
+
 def test_refusal_for_good_ends_the_run_with_its_words() -> None:
     stream = FakeStream(lambda number, records: StreamError("no such stream: make it with `ctc up`"))
 
@@ -170,7 +209,7 @@ def test_batcher_spools_behind_a_record_on_disk_that_is_on_its_way(tmp_path: Pat
 
     def script(number: int, records: object) -> object:
         held.set()
-        hold.wait(10)  # a call that gets no answer
+        hold.wait(60)  # a call that gets no answer
         return Throttled("away", 0.0)
 
     async def test() -> None:

@@ -102,7 +102,7 @@ def test_arrival_merge_holds_the_clock_while_frames_lag_behind_the_machine() -> 
         wall, mono = [100_000_000], [0.0]
         arrived = asyncio.Event()
         channel = Channel("x", (), 10_000, arrived)
-        merge = ArrivalMerge([channel], arrived, lambda: wall[0], lambda: mono[0])
+        merge = ArrivalMerge([channel], arrived, lambda: wall[0], lambda: mono[0], patience_s=10)
         await channel.put(Reading(kind="old"), 60_000_000)
         assert merge.passed_us() is None
         assert [entry[0] for entry in merge.take(10)] == [60_000_000]
@@ -122,7 +122,7 @@ def test_arrival_merge_holds_the_clock_while_frames_lag_behind_the_machine() -> 
 def test_arrival_merge_first_reads_what_came_while_the_process_did_not_run(sleeps: bool) -> None:
     wall, mono = [100_000_000], [0.0]
     channel = Channel("x", (), 10_000, asyncio.Event())
-    merge = ArrivalMerge([channel], asyncio.Event(), lambda: wall[0], lambda: mono[0])
+    merge = ArrivalMerge([channel], asyncio.Event(), lambda: wall[0], lambda: mono[0], patience_s=10)
     for _ in range(10):
         wall[0] += 200_000
         mono[0] += 0.2

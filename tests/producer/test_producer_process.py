@@ -37,14 +37,14 @@ def test_sigterm_sends_everything_read_and_exits_cleanly(tmp_path: Path) -> None
         async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
             prepare(tmp_path, kinesis, binance.url, coinbase.url)
             process = await start(tmp_path)
-            await until(lambda: binance.sockets and coinbase.sockets, 30)
+            await until(lambda: binance.sockets and coinbase.sockets)
             for number in range(2000):
                 await binance.say(agg_trade(number, number))
                 if number % 100 == 0:
                     await coinbase.say(heartbeat(1, number))
             await until(lambda: (status.read(tmp_path, "producer") or {}).get("trades", 0) > 1500)
             process.send_signal(signal.SIGTERM)
-            _, told = await asyncio.wait_for(process.communicate(), 30)
+            _, told = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 0, told.decode()
 
     with FakeKinesis(script) as kinesis:
@@ -63,11 +63,11 @@ def test_until_ends_the_process_with_a_final_heartbeat(tmp_path: Path) -> None:
         async with FakeExchange() as binance, FakeExchange(acknowledge=True) as coinbase:
             prepare(tmp_path, kinesis, binance.url, coinbase.url)
             process = await start(tmp_path, "--until", "2023-11-14T22:13:25Z")
-            await until(lambda: binance.sockets and coinbase.sockets, 30)
+            await until(lambda: binance.sockets and coinbase.sockets)
             for number in range(60):
                 await binance.say(agg_trade(number, number * 100))
                 await coinbase.say(heartbeat(1, number * 100))
-            _, told = await asyncio.wait_for(process.communicate(), 30)
+            _, told = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 0, told.decode()
 
     with FakeKinesis() as kinesis:
@@ -92,7 +92,7 @@ def test_process_says_in_one_sentence_what_is_wrong(tmp_path: Path, options: lis
         if options:
             prepare(tmp_path, kinesis, "ws://127.0.0.1:9", "ws://127.0.0.1:9")
         process = await start(tmp_path, *options)
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == code
         assert words in told.decode()
         assert "Traceback" not in told.decode()
@@ -109,7 +109,7 @@ def test_missing_stream_ends_the_process_with_the_remedy(tmp_path: Path) -> None
     async def test(kinesis: FakeKinesis) -> None:
         prepare(tmp_path, kinesis, "ws://127.0.0.1:9", "ws://127.0.0.1:9")
         process = await start(tmp_path, "--replay", str(path))
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 1
         assert "ctc up" in json.loads(told.decode().splitlines()[-1])["text"]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sessions import CTC, DEADLINE_S, MARKET, ctc, rows, until
+from sessions import CTC, DEADLINE_S, MARKET, PATIENT, ctc, rows, until
 
 from ctc import status
 from ctc.session import reachable
@@ -46,6 +46,7 @@ def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ra
     folder = tmp_path_factory.mktemp("on-kafka")
     state, log, report = folder / "state", folder / "session.log", folder / "report.json"
     told = {
+        **PATIENT,
         "CTC_STREAM__SOURCE": "kafka",
         "CTC_STREAM__BOOTSTRAP": kafka.bootstrap,
         "CTC_PRODUCER__MAX_PACK_BYTES": "16384",  # some 2,000 records, so seven batches: there is a middle

@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from ctc import status
-from ctc.errors import SessionError, SetupError
+from ctc.errors import ExchangeError, SessionError, SetupError
+from ctc.exchanges import exchange
+from ctc.exchanges.binance_history import BinanceHistory
 from ctc.model import to_us
 from ctc.settings import load_profile
+from ctc.sources.history import HistoryClient
+from ctc.sources.rest import MINUTE_S, Rest
 from sim.exchange.engine import Engine
 from sim.exchange.http import Weights
 from sim.exchange.tape import TapeRow, read_tape
-from sim.exchange.venues import Binance, Coinbase
+from sim.exchange.venues import SUBSCRIBE_WITHIN_S, Binance, Coinbase
 from sim.plan import FIXED_START, Plan, make_plan
 
 SETTINGS = load_profile("sim")
@@ -66,12 +71,12 @@ class Running:
 async def running(state: Path, plan: Plan, *, follow: bool = True, **options: Any) -> AsyncIterator[Running]:
     """Serve the plan; the market runs until it ends or the block does."""
     server_options = {name: options.pop(name) for name in ("ping_s", "pong_s") if name in options}
-    weights = options.pop("weights", None)
+    weights, subscribe_within_s = options.pop("weights", None), options.pop("subscribe_within_s", SUBSCRIBE_WITHIN_S)
     engine = Engine(plan, state, **options)
     listings = engine.listings.values()
     venues = (
         Binance((item for item in listings if item.exchange == "binance"), engine, weights),
-        Coinbase((item for item in listings if item.exchange == "coinbase"), engine, subscribe_within_s=0.3),
+        Coinbase((item for item in listings if item.exchange == "coinbase"), engine, subscribe_within_s=subscribe_within_s),
     )
     engine.venues = list(venues)
     servers = [await venue.start(0, **server_options) for venue in venues]
@@ -314,7 +319,7 @@ def test_coinbase_subscriptions_add_up_and_can_be_left(tmp_path: Path) -> None:
 
 def test_coinbase_closes_who_does_not_subscribe(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with running(tmp_path, _plan(), follow=False) as seen, seen.ws("coinbase") as link:
+        async with running(tmp_path, _plan(), follow=False, subscribe_within_s=0.3) as seen, seen.ws("coinbase") as link:
             with pytest.raises(ConnectionClosed):
                 await link.recv()
 
@@ -366,6 +371,8 @@ def test_rest_pages_through_the_same_trades_as_the_socket(tmp_path: Path) -> Non
             single = (await seen.get("binance", "/api/v3/trades", symbol="ETHUSDT", limit=1000)).json()
             assert [row["id"] for row in single] == list(range(told[-1]["l"] - 999, told[-1]["l"] + 1))
             assert single[0].keys() == {"id", "price", "qty", "quoteQty", "time", "isBuyerMaker", "isBestMatch"}
+            by_id = {"symbol": "ETHUSDT", "fromId": single[500]["id"], "limit": 100}
+            assert (await seen.get("binance", "/api/v3/historicalTrades", **by_id)).json() == single[500:600]
             await _check_coinbase_pages(seen)
 
     play(scene)
@@ -425,6 +432,85 @@ def test_rest_tells_who_asks_too_much_to_wait_then_bans(tmp_path: Path) -> None:
             assert answers[-1].json()["code"] == -1003
             now[0] += 200
             assert (await call()).status_code == 200
+
+    play(scene)
+
+
+def client(seen: Running, per_s: int, **options: Any) -> Rest:
+    return Rest("binance", f"http://127.0.0.1:{seen.ports['binance']}", per_s, limits=BinanceHistory.limits, **options)
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("aggTrade", 4), ("trade", 25)])
+def test_client_spaces_its_requests_by_what_the_exchange_counts(tmp_path: Path, kind: str, weight: int) -> None:
+    async def scene() -> None:
+        weights, per_s, requests = Weights(), 40, 5
+        async with running(tmp_path, _plan(), follow=False, weights=weights) as seen:
+            at = f"http://127.0.0.1:{seen.ports['binance']}"
+            own = msgspec.structs.replace(SETTINGS.exchanges["binance"], rest=at, rest_per_s=per_s, kind=kind)
+            history = HistoryClient(BinanceHistory(exchange("binance")), own, received=lambda: None)
+            began = asyncio.get_running_loop().time()
+            for number in range(requests):
+                await history.fill("BTCUSDT", 10**12 + number, 10**12 + number)  # not there yet
+            took = asyncio.get_running_loop().time() - began
+            assert history.requests == requests
+            await history.close()
+        assert weights.take("127.0.0.1", 0)[0] == requests * weight
+        assert took >= (requests - 1) * (weight / 4) / per_s
+
+    play(scene)
+
+
+def test_client_near_the_limit_asks_nothing_for_a_minute(tmp_path: Path) -> None:
+    """Most of the weight is another process's at the same address; the exchange has nothing to refuse."""
+
+    async def scene() -> None:
+        now = [1_000.0]
+        weights, path = Weights(clock=lambda: now[0]), "/api/v3/aggTrades?symbol=BTCUSDT"
+        async with running(tmp_path, _plan(), follow=False, weights=weights) as seen:
+            rest = client(seen, 1_000, monotonic=lambda: now[0])
+            job = client(seen, 1_000, monotonic=lambda: now[0], longest_wait_s=MINUTE_S)
+            weights.take("127.0.0.1", 5_390)
+            await rest.get(path)
+            await rest.get(path)
+            await rest.get(path)  # 5,402 of 6,000
+            with pytest.raises(ExchangeError, match=r"another 60 s: this address has used 5,402 of its 6,000 in this minute") as held:
+                await rest.get(path)
+            assert (rest.requests, held.value.retry_after) == (3, 60)
+            await job.get(path)
+            now[0] += 59.9  # a job waits for the rest of the minute; a socket's back-fill does for a moment
+            assert weights.take("127.0.0.1", 0)[0] == 5_406
+            began = asyncio.get_running_loop().time()
+            waiting = asyncio.create_task(job.get(path))
+            await rest.get(path)
+            await waiting
+            assert asyncio.get_running_loop().time() - began >= 0.09
+            now[0] += 60
+            await rest.get(path)
+            assert weights.take("127.0.0.1", 0)[0] == 4
+            await rest.close()
+            await job.close()
+
+    play(scene)
+
+
+def test_client_waits_as_long_as_a_refusal_says(tmp_path: Path) -> None:
+    async def scene() -> None:
+        now, path = [1_000.0], "/api/v3/aggTrades?symbol=BTCUSDT"
+        async with running(tmp_path, _plan(), follow=False, weights=Weights(8, lambda: now[0])) as seen:
+            rest = client(seen, 1_000, monotonic=lambda: now[0], longest_wait_s=MINUTE_S)
+            await rest.get(path)
+            await rest.get(path)
+            now[0] += 20
+            with pytest.raises(ExchangeError, match=r"HTTP 429.*next try in 40 s"):
+                await rest.get(path)
+            now[0] += 39.9
+            began = asyncio.get_running_loop().time()
+            waiting = asyncio.create_task(rest.get(path))
+            await asyncio.sleep(0)  # it waits by now
+            now[0] += 0.1
+            await waiting
+            assert asyncio.get_running_loop().time() - began >= 0.09
+            await rest.close()
 
     play(scene)
 

@@ -41,7 +41,7 @@ ROW = ("coin", "trade_id", "timestamp", "price", "quantity", "quote_volume", "si
 
 def settings_for(port: int = 9445, **values: object) -> Settings:
     own = {f"exchanges.hyperliquid.{name}": value for name, value in values.items()}
-    session = {"session.symbols": list(SYMBOLS), "session.exchanges": ["hyperliquid"]}
+    session = {"session.symbols": list(SYMBOLS), "session.exchanges": ["hyperliquid"], "producer.patience_s": 60}
     return load_profile("sim", {**session, "exchanges.hyperliquid.ws": f"ws://127.0.0.1:{port}", **own})
 
 

@@ -37,8 +37,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.asked = 0
 
     def __call__(self) -> float:
+        self.asked += 1
         return time.monotonic() + self.ahead
 
 
@@ -312,7 +314,7 @@ def test_link_answers_pings() -> None:
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url).running() as rig:
             await until(lambda: server.sockets and rig.changes)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await (await server.sockets[0].ping())
 
     run(test())
@@ -441,12 +443,16 @@ def test_watchdog_grows_patient_in_a_quiet_market() -> None:
             Rig(server.url, stale_after_s=60, silent_after_s=10**6, reconnect_after_s=10**6).running() as rig,
         ):
             await until(lambda: server.sockets and rig.changes)
+            due = (1, 3, 7, 15, 23, 31, 39, 47, 55)  # twice as long each time, up to eight minutes
             for minute in range(1, 60):
+                asked, mark = rig.clock.asked, (BASE_MS + minute * 60_000) * 1000
                 rig.clock.ahead += 60
-                for _ in range(4):
-                    await asyncio.sleep(0.006)
-                    await server.say(mini_ticker(minute * 60_000))
-            assert 4 <= rig.link.connects <= 12
+                await until(lambda asked=asked: rig.clock.asked >= asked + 2)  # by the watchdog: no frame is on its way
+                if minute in due:
+                    await until(lambda: len(server.sockets) == 2)
+                await server.say(mini_ticker(minute * 60_000))
+                await until(lambda mark=mark: len(server.sockets) == 1 and rig.channel.mark == mark)
+                assert rig.link.connects == 1 + sum(each <= minute for each in due)
 
     run(test())
 
@@ -578,7 +584,9 @@ def test_lost_connection_is_noticed_while_the_history_keeps_a_retry_waiting() ->
     run(test())
 
 
-def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close() -> None:
+def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctc.sources.websocket.ANSWER_WITHIN_S", 1_000.0)  # whoever asks waits for longer than this test
+
     async def test() -> None:
         async with FakeExchange() as server, Rig(server.url, rest=server.rest).running() as rig:
             server.history = {"BTCUSDT": tens([1, 2])}
@@ -589,7 +597,7 @@ def test_stalled_connection_is_lost_at_once_not_after_it_was_asked_to_close() ->
             stalled.pause_reading()  # open, silent, and deaf to the closing handshake
             rig.clock.ahead = 6
             try:
-                await until(lambda: rig.ids == [1, 2], within_s=5)
+                await until(lambda: rig.ids == [1, 2])
             finally:
                 stalled.abort()
 

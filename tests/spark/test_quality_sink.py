@@ -58,7 +58,7 @@ class Hot(MemoryQuality):
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline, pause = time.monotonic() + 10, threading.Event()
+    deadline, pause = time.monotonic() + 60, threading.Event()
     while not condition():
         assert time.monotonic() < deadline
         pause.wait(0.01)

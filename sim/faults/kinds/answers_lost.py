@@ -18,6 +18,7 @@ class AnswersLost(Fault):
     part = "Kinesis and DynamoDB, writing"
     what = "30 % of the writes are carried out, and the connection is cut before the answer"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         before = ground.counts[self.name]

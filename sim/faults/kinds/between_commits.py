@@ -29,6 +29,7 @@ class BetweenCommits(Fault):
     what = "SIGKILL when the catalog has taken a batch's commit (any of five tables) and the checkpoint has not"
     group = "kills"
     behind_stream = True
+    within_s = 360.0
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         table = rng.choice(sorted(TABLES))

@@ -28,7 +28,7 @@ class DiskFull(Fault):
     group = "outages"
     behind_stream = True
     soaks = False
-    within_s = 300.0
+    within_s = 360.0
 
     def __init__(self) -> None:
         self._disk: Path | None = None

@@ -20,6 +20,7 @@ class EmulatorAway(Fault):
     part = "Kinesis, DynamoDB, S3 and Glue"
     what = f"the emulator is stopped in order, is away for {AWAY_S:.0f} s, and is started again"
     group = "outages"
+    behind_stream = True
     soaks = False
     within_s = 300.0
 
@@ -31,7 +32,7 @@ class EmulatorAway(Fault):
         ground.background.run(ground.aws.deaf())
         ground.counts[self.name] += 1
         yield ground.after(AWAY_S / 2)
-        self._wrong += _not_503(ground) if ground.whole else []
+        self._wrong += _not_503(ground)
         yield ground.after(AWAY_S / 2)
         ground.session.start_emulator()
         ground.background.run(ground.aws.listen())

@@ -18,6 +18,7 @@ class JvmKilled(Fault):
     what = "SIGKILL to the JVM alone; the driver's Python process is left behind"
     group = "kills"
     behind_stream = True
+    within_s = 360.0
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         yield ground.after(rng.uniform(0, 4))

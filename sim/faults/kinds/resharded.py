@@ -17,6 +17,7 @@ class Resharded(Fault):
     part = "Kinesis"
     what = "a shard is split and, while its children are being written, one of them merged with its neighbour; symbols change shards"
     group = "stores"
+    behind_stream = True
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         kinesis, stream = client("kinesis", ground.direct), ground.direct.stream.trades

@@ -10,7 +10,7 @@ from sim.faults.market import VENUES
 
 
 class SocketsStalled(Fault):
-    """Shorter than the producer's patience (10 s): the other exchange's frames wait, and nothing is seen of it."""
+    """Shorter than any producer's patience (`producer.patience_s`): the other exchange's frames wait, and nothing is seen of it."""
 
     name = "sockets_stalled"
     part = "exchange sockets"

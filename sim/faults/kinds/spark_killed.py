@@ -16,6 +16,7 @@ class SparkKilled(Fault):
     what = "SIGKILL to the driver (its JVM and workers end with it), at a random moment of its batches"
     group = "kills"
     behind_stream = True
+    within_s = 360.0
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         yield ground.after(rng.uniform(0, 4))
