@@ -42,10 +42,13 @@ class Nobody:
 
 
 class Lake:
-    """The query `lake` from its fold on: batches of a log, and the sink that takes them."""
+    """The query `lake` from its fold on: batches of a log, and the sink that takes them.
+
+    In a Spark session of its own, as a query has one: what Iceberg keeps in it of a table knows nothing of the job's.
+    """
 
     def __init__(self, spark: SparkSession, settings: Settings, batches: Sequence[Given]) -> None:
-        self.settings, self._spark = settings, spark
+        self.settings, self._spark = settings, spark.newSession()
         self.reports: list[dict[str, Any]] = []
         self._folds: dict[str, LakeFold] = {}
         self._batches = [self._packed(given) for given in batches]
@@ -67,6 +70,11 @@ class Lake:
         self._spark.sparkContext.setLocalProperty("sql.streaming.queryId", RUN)
         for number in numbers:
             self._sink(self._spark.createDataFrame(self._batches[number], PACKED), number)
+
+    def put(self, number: int, rows: pa.Table) -> None:
+        """A commit of these rows, as the sink makes it."""
+        properties = {QUERY_PROPERTY: "lake", RUN_PROPERTY: RUN, BATCH_PROPERTY: str(number)}
+        commit_once(self._spark.createDataFrame(rows), full_name(self.settings, RAW_TRADES.name), properties, lambda: False)
 
     def holds(self) -> None:
         """`raw_trades` is what the stream alone would have left."""
@@ -171,12 +179,6 @@ def pieces(rows: pa.Table) -> Iterator[pa.Table]:
     return (rows.slice(start, size) for start in range(0, rows.num_rows, size))
 
 
-def put(spark: SparkSession, settings: Settings, number: int, rows: pa.Table) -> None:
-    """A commit of the stream."""
-    properties = {QUERY_PROPERTY: "lake", RUN_PROPERTY: RUN, BATCH_PROPERTY: str(number)}
-    commit_once(spark.createDataFrame(rows), full_name(settings, RAW_TRADES.name), properties, lambda: False)
-
-
 def test_a_merge_beside_commits_every_four_tenths_of_a_second(spark: SparkSession, emulator: Settings, batches: list[Given]) -> None:
     lake = Lake(spark, settings_for(emulator), batches)
     shelve(lake.settings, past_trades(batches))
@@ -186,7 +188,7 @@ def test_a_merge_beside_commits_every_four_tenths_of_a_second(spark: SparkSessio
     def write() -> None:
         try:
             for number, piece in enumerate(pieces(lake.trades)):
-                put(spark, lake.settings, number, piece)
+                lake.put(number, piece)
                 began.set()
                 done.wait(0.4)
         except BaseException as error:
@@ -215,12 +217,12 @@ def test_later_attempts_look_only_at_what_came_since(
     past = past_trades(batches)
     shelve(lake.settings, past)
     waiting = list(enumerate(pieces(lake.trades)))
-    put(spark, lake.settings, *waiting.pop(0))
+    lake.put(*waiting.pop(0))
     forward, whole, looked = branches._fast_forward, historical.rows_at, list[Any]()
 
     def overtaken(*given: Any) -> bool:
         if len(waiting) > PIECES - 4:
-            put(spark, lake.settings, *waiting.pop(0))
+            lake.put(*waiting.pop(0))
         return forward(*given)
 
     def counted(*given: Any) -> DataFrame:
@@ -238,7 +240,7 @@ def test_later_attempts_look_only_at_what_came_since(
     left = {row["event_id"] for _, piece in waiting for row in piece.to_pylist()}
     assert brought == sum(trade.event_id in left for trade in past)
     for number, piece in waiting:
-        put(spark, lake.settings, number, piece)
+        lake.put(number, piece)
     lake.holds()
 
 
