@@ -107,12 +107,12 @@ def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
 
 def _trades_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
     own = ", ".join(name for name in TRADE_FIELDS if name != PAYLOAD)
-    for row in _rows(lake, f"select shard, sequence_number, position, {own} from raw_trades {_LOG}", symbol):  # noqa: S608 - our own columns
+    for row in _rows(lake, f"select shard, sequence_number, position, {own} from raw_trades {_LOG}", {"symbol": symbol}):  # noqa: S608 - our own columns
         yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_FIELDS if name != PAYLOAD}, raw_event_payload="")
 
 
 def _heartbeats_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
-    for row in _rows(lake, f"select * from heartbeats {_LOG}", symbol):  # noqa: S608 - our own words
+    for row in _rows(lake, f"select * from heartbeats {_LOG}", {"symbol": symbol}):  # noqa: S608 - our own words
         yield (
             _place(row),
             Heartbeat(
@@ -127,10 +127,13 @@ def _heartbeats_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Li
 
 
 def lake_trades(lake: LakeReader) -> Iterator[TapeTrade]:
-    """`raw_trades` as the tape has them, ascending by key."""
+    """`raw_trades` as the tape has them, ascending by key: market by market, as `sim.tape_order` says why."""
     columns = "exchange, native_symbol, kind, trade_id, price, quantity, side, timestamp"
-    for row in _rows(lake, f"select {columns} from raw_trades order by {columns}"):  # noqa: S608 - our own columns
-        yield TapeTrade(**{name: _value(value) for name, value in row.items()})
+    markets = _rows(lake, "select distinct exchange, native_symbol, kind from raw_trades")
+    for market in sorted(markets, key=lambda row: tuple(row.values())):
+        own = f"select {columns} from raw_trades where {' and '.join(f'{name} = ${name}' for name in market)}"  # noqa: S608 - our own columns
+        for row in _rows(lake, f"{own} order by trade_id, price, quantity, timestamp", market):
+            yield TapeTrade(**{name: _value(value) for name, value in row.items()})
 
 
 def recorded_trades(settings: Settings, found: Survey) -> Iterator[TapeTrade]:
@@ -191,8 +194,8 @@ def _count(lake: LakeReader, table: str) -> int:
     return int(lake.query(f"select count(*) n from {table}").to_pylist()[0]["n"])  # noqa: S608 - our own names
 
 
-def _rows(lake: LakeReader, sql: str, symbol: str | None = None) -> Iterator[dict[str, Any]]:
-    for batch in lake.batches(sql, {"symbol": symbol} if symbol else None):
+def _rows(lake: LakeReader, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    for batch in lake.batches(sql, parameters):
         yield from batch.to_pylist()
 
 
