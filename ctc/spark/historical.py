@@ -123,7 +123,7 @@ class _Additions:
             self._find_copies(there)
         elif base != self._base:
             reader = self._spark.read.option("start-snapshot-id", self._base).option("end-snapshot-id", base)
-            self._leave_out(reader.table(f"{self._name}.changes").where(self._near).where("_change_type = 'INSERT'"))
+            self._leave_out(reader.table(f"{self._name}.changes").where(self._near))  # what went since was at the base, or made room
         self._base = base
 
     def _leave_out(self, there: DataFrame) -> None:
