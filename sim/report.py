@@ -44,7 +44,7 @@ VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 
 
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--report` writes: the same for the same seed, but for `timings` and for how many rows `quality` has, which counts by minutes."""
+    """What `--report` writes: the same for the same seed, but for `timings` and how many rows `quality` has, which counts by minutes."""
 
     session: str
     simulated: bool
