@@ -29,7 +29,7 @@ Market = tuple[str, str, str]
 def in_order(trades: Iterable[TapeTrade], folder: Path) -> Iterator[TapeTrade]:
     """The same trades, ascending by key; equal keys in no order. Its files are the caller's to remove.
 
-    Market by market, so that only numbers are sorted: DuckDB 1.5.5 crashed (SIGSEGV) over the texts of 9,345,373 trades.
+    Market by market, so that only numbers are sorted: 48 s, not 75, for 9.3 million (docs/REPLAY.md tells of a crash with texts).
     """
     markets: dict[Market, int] = {}
     with duckdb.connect(folder / "tape.duckdb", config={"memory_limit": MEMORY, "temp_directory": str(folder)}) as store:
