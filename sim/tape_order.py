@@ -29,7 +29,7 @@ Market = tuple[str, str, str]
 def in_order(trades: Iterable[TapeTrade], folder: Path) -> Iterator[TapeTrade]:
     """The same trades, ascending by key; equal keys in no order. Its files are the caller's to remove.
 
-    Market by market, so that only numbers are sorted: 48 s, not 75, for 9.3 million (docs/REPLAY.md tells of a crash with texts).
+    Market by market, so that only numbers are sorted: 48 s, not 75, for 9.3 million (of a crash in here tells docs/REPLAY.md).
     """
     markets: dict[Market, int] = {}
     with duckdb.connect(folder / "tape.duckdb", config={"memory_limit": MEMORY, "temp_directory": str(folder)}) as store:
