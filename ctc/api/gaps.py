@@ -11,6 +11,7 @@ from ctc.api.models import Gaps, GapSpace, GapSpan
 from ctc.api.parameters import Names, SymbolPath
 from ctc.model import GapLedger, SpaceLedger, space_names
 from ctc.ports import MetricStore
+from ctc.quality.settled import still_open
 
 
 def router(metrics: MetricStore, names: Names, answers: Answers) -> APIRouter:
@@ -35,6 +36,8 @@ def _space(name: str, found: SpaceLedger) -> GapSpace:
     exchange, market, native, kind = space_names(name)
     spans = [GapSpan(**{field: getattr(span, field) for field in GapSpan.__struct_fields__}) for span in found.noted]
     values = msgspec.structs.asdict(found)
+    if missing := still_open(found):
+        values["ids"] = {**found.ids, "open": missing}
     return GapSpace(
         exchange=exchange,
         market=market,

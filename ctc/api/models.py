@@ -238,7 +238,10 @@ class GapSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GapSpace(msgspec.Struct, frozen=True, kw_only=True):
-    """The trade ids of one market: bounds, how many are in each state, and the newest 100 ranges that were not simply received."""
+    """The trade ids of one market: bounds, how many are in each state, and the newest 100 ranges that were not simply received.
+
+    Of `ids`, those that are `open` are neither here nor given up: their fill is under way, or is tried again.
+    """
 
     exchange: str
     market: str

@@ -13,7 +13,7 @@ from ctc.quality.settled import settle
 from ctc.session import reachable
 from ctc.settings import DEFAULT_STATE, Settings, load_state
 
-Ids = Literal["all", "received", "backfilled", "natural", "lost", "halted"]
+Ids = Literal["all", "received", "backfilled", "natural", "open", "lost", "halted"]
 COLUMNS = ("symbol", "exchange", "kind", "state", "first_id", "last_id", "ids", "trades", "started_at", "ended_at", "native_symbol")
 # Neighbours of one state as one row: a day of batches is then a few rows a market.
 _SQL = """
@@ -37,7 +37,7 @@ def gaps(
     format: Annotated[Format, typer.Option(help="json and csv for machines.")] = "table",
     state: State = DEFAULT_STATE,
 ) -> None:
-    """What became of every trade id: received, backfilled, natural (the exchange has none), lost, or halted between two ids.
+    """What became of every trade id: received, backfilled, natural (the exchange has none), open (not here yet), lost, or halted.
 
     \b
     ctc gaps

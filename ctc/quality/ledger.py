@@ -2,7 +2,8 @@
 
 States: `received` (by a socket or a recording), `backfilled` (from the exchange's history), `natural` (the exchange itself
 has no such ids), `lost` (named by a heartbeat and not there in time; it may still come), `halted` (nothing is missing, but
-nothing traded for a long time: the ids are those on either side).
+nothing traded for a long time: the ids are those on either side). What is under none of them is open: a fill is under way, or
+was refused and is tried again (`ctc.quality.settled`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ from ctc.quality.ledger import MAX_NOTED, PRESENT
 
 
 def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
-    """Spans of any order and many batches as they stand now: neighbours are one, and what came after all, or never was, is lost no more."""
+    """Spans of any order and many batches as they stand now: neighbours are one, and what came after all, or never was, is lost no more.
+
+    Ids between them that nothing was told of are `open`: from the time of what is below them to that of what is above.
+    """
     found: list[IdSpan] = []
     for _, group in groupby(sorted(spans, key=_place), key=lambda span: span.space):
         own = list(group)
@@ -22,7 +25,13 @@ def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
         for span in own:
             found += _left(span, known[span.state]) if span.state in known else [span]
     there = _joined(sorted((span for span in found if span.state in PRESENT), key=_place))
-    return sorted([*there, *(span for span in found if span.state not in PRESENT)], key=_place)
+    standing = sorted([*there, *(span for span in found if span.state not in PRESENT)], key=_place)
+    return sorted([*standing, *_open(standing)], key=_place)
+
+
+def still_open(view: SpaceLedger) -> int:
+    """How many ids within a space's bounds are neither here nor given up."""
+    return max(0, view.last_id - view.first_id + 1 - sum(view.ids.values()))
 
 
 def amended(ledger: GapLedger | None, told: Iterable[IdSpan]) -> GapLedger | None:
@@ -95,6 +104,18 @@ def _left(span: IdSpan, known: Intervals) -> list[IdSpan]:
     return [
         msgspec.structs.replace(span, first_id=first, last_id=last, trades=0) for first, last in known.missing(span.first_id, span.last_id)
     ]
+
+
+def _open(spans: list[IdSpan]) -> list[IdSpan]:
+    found = []
+    for space, group in groupby(spans, key=lambda span: span.space):
+        told = [span for span in group if span.state != "halted"]
+        ids = _ids(told, *(span.state for span in told))
+        below, above = {span.last_id + 1: span.ended_at for span in told}, {span.first_id - 1: span.started_at for span in told}
+        for first, last in ids.missing(ids.starts[0], ids.ends[-1]) if told else ():
+            since, until = below[first], above[last]
+            found.append(IdSpan(space=space, state="open", first_id=first, last_id=last, trades=0, started_at=since, ended_at=until))
+    return found
 
 
 def _joined(spans: list[IdSpan]) -> list[IdSpan]:

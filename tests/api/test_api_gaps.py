@@ -10,6 +10,7 @@ from fakes_hot import MemoryAlerts, MemoryMetrics
 from samples_hot import NOON, a_ledger
 
 from ctc.api.app import create_app
+from ctc.api.gaps import gaps_of
 from ctc.api.health import SessionHealth
 from ctc.aws.hot import create_tables
 from ctc.aws.metrics import DynamoMetrics
@@ -46,3 +47,10 @@ def test_gaps_are_the_ledger_by_market(metrics: MetricStore, tmp_path: Path) -> 
     space = http.get("/gaps/BTC-USDT").json()["spaces"][0]
     assert space["ids"] == {"received": 100, "lost": 0, "backfilled": 3}
     assert [(span["state"], span["first_id"], span["last_id"], span["trades"]) for span in space["spans"]] == [("backfilled", 5, 7, 3)]
+
+
+def test_ids_that_are_neither_here_nor_given_up_are_counted_as_open() -> None:
+    view = a_ledger(100, 3)
+    for space in view.spaces.values():
+        space.last_id += 7
+    assert [space.ids for space in gaps_of("BTC-USDT", view).spaces] == [{"received": 100, "lost": 3, "open": 7}]

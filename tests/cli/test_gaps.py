@@ -40,7 +40,7 @@ def test_ledger_joins_batches_and_takes_what_came_after_all_off_the_lost(emulato
     create_tables(emulator)
     appender = TableAppender(emulator)
     rows = [
-        *(row("received", first, first + 9) for first in range(1, 1001, 10) if first not in (101, 201)),
+        *(row("received", first, first + 9) for first in range(1, 1001, 10) if first not in (101, 201, 701)),
         row("lost", 101, 110, trades=0),
         row("lost", 201, 210, trades=0),
         row("backfilled", 203, 205),
@@ -62,8 +62,10 @@ def test_ledger_joins_batches_and_takes_what_came_after_all_off_the_lost(emulato
         ("backfilled", 203, 205, 3, 3),
         ("natural", 206, 206, 1, 0),
         ("lost", 207, 210, 4, 0),  # what never was is lost no more
-        ("received", 211, 1000, 790, 790),
+        ("received", 211, 700, 490, 490),
         ("halted", 500, 501, 0, 0),
+        ("open", 701, 710, 10, 0),
+        ("received", 711, 1000, 290, 290),
     ]
     first = found[0]
     assert (first[COLUMNS.index("started_at")], first[COLUMNS.index("ended_at")]) == (

@@ -13,7 +13,7 @@ from log_strategies import T0, make_trade, space_of
 from ctc.model import GapLedger, IdSpan, Trade, from_us
 from ctc.quality.dedup import Gap
 from ctc.quality.ledger import PRESENT, Ledger
-from ctc.quality.settled import settle
+from ctc.quality.settled import settle, still_open
 
 SPACE = space_of("binance")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -153,6 +153,29 @@ def test_ledger_stays_bounded_where_ids_jump_all_the_time() -> None:
     assert sum(span.trades for span in ledger.spans()) == 5000
     assert len(ledger.state.spaces[SPACE].noted) == 100
     assert ledger.state.spaces[SPACE].ids == {"received": 5000, "lost": 5000}
+
+
+def test_ids_that_nothing_was_told_of_are_open_until_they_are_given_up_or_come() -> None:
+    ledger = Ledger(300)
+    for number in (1, 2, 6, 9):
+        ledger.trade(trade(number))
+    ledger.gap(gap(7, 7, natural=True))
+    spans = ledger.spans()
+    assert told(settle(spans)) == [
+        ("received", 1, 2, 2),
+        ("open", 3, 5, 0),
+        ("received", 6, 6, 1),
+        ("natural", 7, 7, 0),
+        ("open", 8, 8, 0),
+        ("received", 9, 9, 1),
+    ]
+    assert (settle(spans)[1].started_at, settle(spans)[1].ended_at) == (from_us(T0 + 2_000_000), from_us(T0 + 6_000_000))
+    assert still_open(ledger.state.spaces[SPACE]) == 4
+    ledger.gap(gap(3, 5))
+    ledger.trade(trade(8, late=True))
+    spans += ledger.spans()
+    assert [span for span in settle(spans) if span.state == "open"] == []
+    assert still_open(ledger.state.spaces[SPACE]) == 0
 
 
 def test_settled_times_span_what_was_joined() -> None:

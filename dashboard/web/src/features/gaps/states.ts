@@ -16,6 +16,7 @@ export const STATES: Record<string, State> = {
   backfilled: { word: "back-filled", glyph: "▤", text: "text-good", mark: "bg-good bg-hatched rounded-xs", means: "missed by the socket, fetched from the exchange's history" },
   halted: { word: "halted", glyph: "‖", text: "text-medium", mark: "border-2 border-medium rounded-xs", means: "the exchange itself traded nothing for long" },
   natural: { word: "natural hole", glyph: "○", text: "text-low", mark: "min-w-4 rounded-full border-2 border-low bg-surface", means: "ids that the exchange never gave out" },
+  open: { word: "open", glyph: "…", text: "text-high", mark: "border-2 border-dashed border-high rounded-xs", means: "not here yet: being fetched, or to be tried again" },
   lost: { word: "lost", glyph: "✕", text: "text-bad", mark: "bg-bad rounded-xs", means: "trades that exist and could not be had in time" },
 };
 
