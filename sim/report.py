@@ -127,7 +127,7 @@ def _heartbeats_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Li
 
 
 def lake_trades(lake: LakeReader) -> Iterator[TapeTrade]:
-    """`raw_trades` as the tape has them, ascending by key: market by market, as `sim.tape_order` says why."""
+    """`raw_trades` as the tape has them, ascending by key: market by market, so that DuckDB sorts numbers and not texts."""
     columns = "exchange, native_symbol, kind, trade_id, price, quantity, side, timestamp"
     markets = _rows(lake, "select distinct exchange, native_symbol, kind from raw_trades")
     for market in sorted(markets, key=lambda row: tuple(row.values())):
