@@ -109,7 +109,7 @@ class Venues:
 
 
 class Heartbeats:
-    """Says each second once, through `say`; keeps the last price of the peg."""
+    """Says each second once, through `say`; keeps the peg: the price of its trade with the highest id."""
 
     def __init__(self, producer: str, venues: Venues, say: Callable[[Heartbeat], None]) -> None:
         self._producer = producer

@@ -103,10 +103,10 @@ class Tape:
         self.counters.backfilled += trade.is_backfilled
         if venue.last_id is None or trade.trade_id > venue.last_id:
             venue.last_id = trade.trade_id if names_ids and venue.ascends else venue.last_id
-        else:
+            if trade.symbol == self._peg_symbol:
+                self.heartbeats.peg = trade.price
+        else:  # known already, or older than what is
             self.counters.duplicates_not_removed += 1
-        if trade.symbol == self._peg_symbol:
-            self.heartbeats.peg = trade.price
 
     def _heartbeat(self, beat: Heartbeat) -> None:
         self._lines.add(beat.symbol, encode_line(beat), to_us(beat.heartbeat))

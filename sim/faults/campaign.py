@@ -3,7 +3,7 @@
 Faults behind the stream strike whole sessions, with Spark; those before it sessions that end at the stream, whose log is taken
 through the platform's folds (`sim.faults.folded`): a third of the time, and behind the stream all is a function of the log.
 Faults of one group strike one session, one after the other, each measured by itself; where such a session differs, each of
-them is run alone, so that the matrix names the one that it was.
+them is run alone, so that the matrix names the one that it was. What differed in company and not alone is told too.
 """
 
 from __future__ import annotations
@@ -62,19 +62,18 @@ def reaching(shape: Shape, kinds: Sequence[Kind]) -> Shape:
 
 
 def judged(plain: Facts, seed: int, group: Sequence[Kind], shape: Shape, say: Say) -> Iterator[Verdict]:
-    """One group's session, or where that differs one session for each of its faults."""
+    """One group's session, and where that differs one more for each of its faults, whose verdicts come after."""
     say(f"seed {seed}: {', '.join(kind.name for kind in group)}")
     faults = [kind() for kind in group]
     outcome = run_session(seed, faults, reaching(shape, group), say)
     verdicts = [verdict(plain, fault, outcome, faults) for fault in faults]
     say(f"seed {seed}: {'no difference' if all(each.ok for each in verdicts) else 'DIFFERENT'} after {outcome.took_s} s")
+    yield from verdicts
     if len(group) > 1 and not all(each.ok for each in verdicts):
         for line in verdicts[0].differences:
             say(line)
         for kind in group:
             yield from judged(plain, seed, [kind], shape, say)
-        return
-    yield from verdicts
 
 
 def verdict(plain: Facts, fault: Fault, outcome: Outcome, faults: Sequence[Fault]) -> Verdict:

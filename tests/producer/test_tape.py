@@ -79,6 +79,17 @@ def test_peg_is_the_newest_price_of_its_symbol_in_every_heartbeat() -> None:
     assert [beat.peg for symbol in ("BTC-USDT", "USDT-USD") for beat in beats_of(lines.decoded(symbol))] == [Decimal("0.9986")] * 2
 
 
+def test_late_or_repeated_trade_of_the_pegs_market_does_not_move_the_peg() -> None:
+    us = BASE_MS * 1000
+    newest = match(7, 2, "USDT-USD", "0.9986")
+    late = match(3, -10_800_000, "USDT-USD", "1.00")
+    _, lines, _ = played(
+        us, match(6, 1, "USDT-USD", "0.9987"), newest, late, us + 1_000_000, newest, match(6, 1, "USDT-USD", "0.9987"), us + 2_000_000
+    )
+    assert [beat.peg for beat in beats_of(lines.decoded("BTC-USDT"))] == [Decimal("0.9986")] * 2
+    assert len(trades_of(lines.decoded("USDT-USD"))) == 5, "they are sent on all the same"
+
+
 def test_counters_tell_trades_from_the_rest() -> None:
     tape, lines, _ = played(agg_trade(5, 1), agg_trade(5, 1), agg_trade(4, 1), mini_ticker(3), agg_trade(1, 1, "DOTUSDT"))
     counters = tape.counters
