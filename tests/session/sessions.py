@@ -21,9 +21,9 @@ PATIENT = {"CTC_PRODUCER__PATIENCE_S": "60"}
 MARKET = ("--minutes", "45", "--rate", "0.5", "--seed", "7")
 
 
-def ctc(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def ctc(*words: str | Path, **environment_too: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    environment = {**os.environ, **PATIENT}
+    environment = {**os.environ, **PATIENT, **environment_too}
     return subprocess.run([*CTC, *map(str, words)], env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
