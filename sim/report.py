@@ -6,10 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
-from decimal import Decimal
-from heapq import merge
 from importlib.metadata import version
-from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,27 +17,21 @@ import msgspec
 from ctc import status
 from ctc.aws.alerts import DynamoAlerts
 from ctc.aws.query import LakeReader
-from ctc.codec import Line
-from ctc.model import EPOCH, EXACT, Alert, Heartbeat, Position, Trade, VenueMark
+from ctc.model import EPOCH, Alert
 from ctc.schema import SPREADS, TABLES, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.sources.normalize import Normalizer
 from ctc.sources.survey import Survey
-from ctc.trade_rows import TRADE_FIELDS
 from sim.compare import Equality, TapeTrade, compare_rows, compare_sorted
+from sim.ordered import lake_trades, log_of, plain, sorted_tape
 from sim.plan import load_plan
 from sim.reference import Reference, Result
 from sim.score import score
 from sim.scorecard import Report
 from sim.tape import tape_of
-from sim.tape_order import in_order
 from sim.truth import load_truth
 
 PACKAGES = ("pyspark", "pyiceberg", "duckdb", "msgspec", "websockets", "boto3", "coattail-capital")
-PAYLOAD = "raw_event_payload"
-# A sequence number has up to 56 digits: as text, the longer one is the larger.
-_LOG = "where symbol = $symbol and shard is not null order by shard, length(sequence_number), sequence_number, position"
-VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 
 
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +53,7 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
     Whatever there are millions of passes by in order, and is sorted in a folder beside the session's files.
     """
     with TemporaryDirectory(prefix="comparison-", dir=state) as folder, closing(LakeReader(settings, Path(folder))) as lake:
-        results = {symbol: reference_of(lake, symbol, settings) for symbol in settings.session.symbols}
+        results = {symbol: reference_of(lake, symbol, settings, Path(folder)) for symbol in settings.session.symbols}
         hot = list(all_alerts(settings))
         rows = lake.query("select * from anomalies").to_pylist()
         if replay is not None:
@@ -75,7 +66,7 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
             results,
             hot,
             rows,
-            compare_sorted(in_order(sent, Path(folder)), lake_trades(lake)),
+            compare_sorted(sorted_tape(sent, Path(folder)), lake_trades(lake, Path(folder))),
             windows(lake, results),
         )
         return SessionReport(
@@ -90,57 +81,18 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
         )
 
 
-def reference_of(lake: LakeReader, symbol: str, settings: Settings) -> Result:
+def reference_of(lake: LakeReader, symbol: str, settings: Settings, folder: Path) -> Result:
     """What the reference says of one symbol's log, as the lake holds it."""
     oracle = Reference(symbol, settings)
-    oracle.take(log_of(lake, symbol))
+    oracle.take(log_of(lake, symbol, folder))
     return oracle.result()
-
-
-def log_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
-    """One symbol's log as the lake holds it: trades and heartbeats with their places, in the log's order, a few at a time.
-
-    Trades come without the frame that they were read from, which no fold looks at.
-    """
-    return merge(_trades_of(lake, symbol), _heartbeats_of(lake, symbol), key=itemgetter(0))
-
-
-def _trades_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
-    own = ", ".join(name for name in TRADE_FIELDS if name != PAYLOAD)
-    for row in _rows(lake, f"select shard, sequence_number, position, {own} from raw_trades {_LOG}", {"symbol": symbol}):  # noqa: S608 - our own columns
-        yield _place(row), Trade(**{name: _value(row[name]) for name in TRADE_FIELDS if name != PAYLOAD}, raw_event_payload="")
-
-
-def _heartbeats_of(lake: LakeReader, symbol: str) -> Iterator[tuple[Position, Line]]:
-    for row in _rows(lake, f"select * from heartbeats {_LOG}", {"symbol": symbol}):  # noqa: S608 - our own words
-        yield (
-            _place(row),
-            Heartbeat(
-                heartbeat=_value(row["timestamp"]),
-                symbol=symbol,
-                producer=row["producer"],
-                venues=VENUES.decode(row["venues"]),
-                peg=_value(row["peg"]),
-                final=row["final"],
-            ),
-        )
-
-
-def lake_trades(lake: LakeReader) -> Iterator[TapeTrade]:
-    """`raw_trades` as the tape has them, ascending by key: market by market, so that DuckDB sorts numbers and not texts."""
-    columns = "exchange, native_symbol, kind, trade_id, price, quantity, side, timestamp"
-    markets = _rows(lake, "select distinct exchange, native_symbol, kind from raw_trades")
-    for market in sorted(markets, key=lambda row: tuple(row.values())):
-        own = f"select {columns} from raw_trades where {' and '.join(f'{name} = ${name}' for name in market)}"  # noqa: S608 - our own columns
-        for row in _rows(lake, f"{own} order by trade_id, price, quantity, timestamp", market):
-            yield TapeTrade(**{name: _value(value) for name, value in row.items()})
 
 
 def recorded_trades(settings: Settings, found: Survey) -> Iterator[TapeTrade]:
     """Every market trade of recordings once, as the tape has them."""
     names = {name: own.names for name, own in settings.exchanges.items()}
     for trade in Normalizer(found, names):
-        yield TapeTrade(*(_value(getattr(trade, name)) for name in TapeTrade._fields))
+        yield TapeTrade(*(plain(getattr(trade, name)) for name in TapeTrade._fields))
 
 
 def api_latency(settings: Settings, requests: int = 40) -> dict[str, float]:
@@ -192,18 +144,3 @@ def _measured(state: Path) -> dict[str, Any]:
 
 def _count(lake: LakeReader, table: str) -> int:
     return int(lake.query(f"select count(*) n from {table}").to_pylist()[0]["n"])  # noqa: S608 - our own names
-
-
-def _rows(lake: LakeReader, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    for batch in lake.batches(sql, parameters):
-        yield from batch.to_pylist()
-
-
-def _place(row: Mapping[str, Any]) -> Position:
-    return Position(row["shard"], int(row["sequence_number"]), row["position"])
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return EXACT.normalize(value) if isinstance(value, Decimal) else value

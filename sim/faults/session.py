@@ -210,7 +210,8 @@ def own_log(settings: Settings) -> list[str]:
     """Where the stores differ from the reference over the session's own log, in sentences."""
     lake = LakeReader(settings)
     try:
-        results = {symbol: reference_of(lake, symbol, settings) for symbol in settings.session.symbols}
+        with tempfile.TemporaryDirectory(prefix="ctc-log-") as folder:
+            results = {symbol: reference_of(lake, symbol, settings, Path(folder)) for symbol in settings.session.symbols}
         wanted = newest(alert for result in results.values() for alert in result.alerts)
         rows = lake.query("select * from anomalies").to_pylist()
         checks = [compare_hot(wanted, all_alerts(settings)), compare_lake(wanted, rows), *windows(lake, results)]

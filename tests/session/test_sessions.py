@@ -32,8 +32,8 @@ from ctc.codec import pack
 from ctc.session import reachable
 from ctc.settings import ROOT, Settings, child_environment, load_state, machine
 from sim.compare import compare_lake, compare_rows, newest
+from sim.ordered import log_of
 from sim.reference import reference
-from sim.report import log_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
@@ -196,7 +196,7 @@ def test_batch_over_the_lake_says_exactly_what_the_stream_and_the_reference_say(
         with reachable(state) as settings:
             lake = LakeReader(settings)
             stream = {table: lake.query(f"select * from {table}") for table in batch}
-            results = [reference(log_of(lake, symbol), symbol, settings) for symbol in settings.session.symbols]
+            results = [reference(log_of(lake, symbol, tmp_path), symbol, settings) for symbol in settings.session.symbols]
             lake.close()
         for table, key in (("anomalies", "alert_id"), ("volume_aggregates", "exchange"), ("spreads", "symbol")):
             assert sorted_rows(batch[table], key) == sorted_rows(stream[table], key), (name, table)

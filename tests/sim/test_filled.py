@@ -20,8 +20,8 @@ from ctc.sources.surveyed import surveyed
 from sim import report
 from sim.compare import compare_trades
 from sim.filled import fill
+from sim.ordered import lake_trades
 from sim.plan import load_plan
-from sim.report import lake_trades
 from sim.tape import tape_of
 
 pytestmark = pytest.mark.emulator
@@ -35,7 +35,7 @@ def test_filled_stores_hold_what_was_printed(emulator: Settings, tmp_path: Path)
     assert said == ["5 of 11 minutes", "11 of 11 minutes"]
     lake = LakeReader(emulator)
     try:
-        check = compare_trades(tape_of(load_plan(tmp_path)), lake_trades(lake))
+        check = compare_trades(tape_of(load_plan(tmp_path)), lake_trades(lake, tmp_path))
     finally:
         lake.close()
     assert check.tape > 1_000

@@ -9,11 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.compare import NAMED, TapeTrade, TradeCheck, compare_sorted, compare_trades
-from sim.tape_order import PART, in_order
+from sim.external_sort import in_order
+from sim.ordered import sorted_tape
 
 T0 = datetime(2026, 1, 15, 12, tzinfo=UTC)
 AMOUNTS = [Decimal(1), Decimal("1.50"), Decimal("12345678901234567890.123456789012345678"), Decimal("1E-30"), Decimal("9" * 40)]
@@ -53,12 +55,29 @@ def test_comparison_in_order_says_what_one_that_holds_all_says(tape: list[TapeTr
     assert compare_trades(tape, list({trade.key: trade for trade in tape}.values())).exact
 
 
+ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "ä", "aa"]), st.integers(-3, 3), st.integers()), max_size=30)
+
+
 @settings(max_examples=100, deadline=None)  # each writes files
-@given(st.lists(TRADES, max_size=30), st.sampled_from([1, 4, 10, PART]))
-def test_order_keeps_every_field_of_every_trade(trades: list[TapeTrade], part: int) -> None:
+@given(ROWS, st.integers(1, 40), st.integers(1, 8))
+def test_rows_come_in_order_however_many_runs_they_are_sorted_in(rows: list[tuple[str, int, int]], run: int, size: int) -> None:
+    rows = [(text, number, value % 1000) for text, number, value in rows]
+    schema = pa.schema([("text", pa.string()), ("number", pa.int64()), ("value", pa.int64())])
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    batches = [pa.RecordBatch.from_arrays([pa.array(column) for column in zip(*part, strict=True)], schema=schema) for part in parts]
     with TemporaryDirectory() as folder:
-        found = list(in_order(trades, Path(folder), part))
-    assert list(map(repr, found)) == list(map(repr, sorted(trades, key=lambda trade: trade.key))), "digit for digit"
+        found = list(in_order(batches, ("text", "number", "value"), Path(folder), run))
+        assert list(Path(folder).iterdir()) == []
+    assert found == sorted(rows)
+
+
+@settings(max_examples=100, deadline=None)  # each writes files
+@given(st.lists(TRADES, max_size=30))
+def test_order_keeps_every_field_of_every_trade(trades: list[TapeTrade]) -> None:
+    with TemporaryDirectory() as folder:
+        found = list(sorted_tape(trades, Path(folder)))
+    assert [trade.key for trade in found] == sorted(trade.key for trade in trades)
+    assert sorted(map(repr, found)) == sorted(map(repr, trades)), "digit for digit"
 
 
 def many(count: int, step: int = 1) -> Iterator[TapeTrade]:
@@ -69,10 +88,8 @@ def many(count: int, step: int = 1) -> Iterator[TapeTrade]:
 def test_order_and_comparison_hold_a_few_trades_at_a_time(tmp_path: Path) -> None:
     peaks = []
     for count in (40_000, 80_000):
-        folder = tmp_path / str(count)
-        folder.mkdir()
         tracemalloc.start()
-        check = compare_sorted(in_order(many(count), folder, part=20_000), many(count, step=2))
+        check = compare_sorted(sorted_tape(many(count), tmp_path), many(count, step=2))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert (check.tape, check.lake, check.missing, len(check.first)) == (count, count // 2, count // 2, NAMED)
