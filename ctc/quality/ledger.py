@@ -15,7 +15,7 @@ import msgspec
 from ctc.model import GapLedger, IdSpan, SpaceLedger, Trade
 from ctc.quality.dedup import Gap, is_dense
 
-STATES = ("received", "backfilled", "natural", "lost", "halted")
+STATES = ("received", "backfilled", "natural", "open", "lost", "halted")
 PRESENT = ("received", "backfilled")
 MAX_SPANS = 1_000  # of one symbol in one batch: past it a span takes in ids that are not neighbours
 MAX_NOTED = 100  # spans other than received ones that the newest view of a space keeps

@@ -30,8 +30,10 @@ def settle(spans: Iterable[IdSpan]) -> list[IdSpan]:
 
 
 def still_open(view: SpaceLedger) -> int:
-    """How many ids within a space's bounds are neither here nor given up."""
-    return max(0, view.last_id - view.first_id + 1 - sum(view.ids.values()))
+    """How many ids between the first and the last that anything was told of are neither here nor given up."""
+    first = min([view.first_id, *(span.first_id for span in view.noted)])
+    last = max([view.last_id, *(span.last_id for span in view.noted)])
+    return max(0, last - first + 1 - sum(view.ids.values()))
 
 
 def amended(ledger: GapLedger | None, told: Iterable[IdSpan]) -> GapLedger | None:

@@ -14,7 +14,7 @@ from log_strategies import T0, make_trade, space_of
 from ctc.model import GapLedger, IdSpan
 from ctc.quality.dedup import Gap
 from ctc.quality.ledger import Ledger
-from ctc.quality.settled import amended
+from ctc.quality.settled import amended, still_open
 
 SPACE = space_of("binance")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -71,6 +71,7 @@ def test_every_id_has_the_state_that_is_so(ids: list[tuple[str, str | None]], rn
     assert said(view) == {number: state for number, state in truth.items() if state != "received"}
     bounds = [number for each in own.spaces.values() for number in (each.first_id, each.last_id)]
     assert (space.first_id, space.last_id) == (min([*told, *bounds]), max([*told, *bounds]))
+    assert still_open(space) == sum(number not in truth for number in range(min(truth), max(truth) + 1))
 
 
 def test_runs_of_the_history_are_cut_out_of_what_was_lost() -> None:

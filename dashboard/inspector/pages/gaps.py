@@ -14,6 +14,7 @@ WORDS = {
     "received": "by a socket or a recording",
     "backfilled": "from the exchange's history, after the sockets had missed them",
     "natural": "the exchange itself has no such ids",
+    "open": "not here yet: their fill is under way, or is tried again",
     "lost": "named by a heartbeat and not there in time; they may still come",
     "halted": "nothing is missing, but nothing traded for a long time",
 }
@@ -33,7 +34,7 @@ def show(origin: Source, settings: Settings) -> None:
         columns[0].metric("Ids", f"{space.last_id - space.first_id + 1:,}", help=f"{space.first_id} to {space.last_id}")
         for column, state in zip(columns[1:], STATES, strict=True):
             column.metric(state.capitalize(), f"{space.ids.get(state, 0):,}", help=WORDS[state])
-        if not space.spans:
+        if not space.spans and not space.ids.get("open"):
             st.success("Received without a gap.", icon=":material/check:")
             continue
         rows = words.frame(space.spans, SPANS).iloc[::-1]
