@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -32,6 +32,8 @@ from sim.tape import tape_of
 from sim.truth import load_truth
 
 PACKAGES = ("pyspark", "pyiceberg", "duckdb", "msgspec", "websockets", "boto3", "coattail-capital")
+TOLD_EACH = 250_000
+Item = TypeVar("Item")
 
 
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +49,15 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
     timings: dict[str, Any]
 
 
-def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], replay: Survey | None) -> SessionReport:
+def build_report(
+    settings: Settings, state: Path, timings: Mapping[str, Any], replay: Survey | None, say: Callable[[str], None]
+) -> SessionReport:
     """Read the session's stores and compare them with the reference over its own log; the stores and the API must be up.
 
-    Whatever there are millions of passes by in order, and is sorted in a folder beside the session's files.
+    Whatever there are millions of passes by in order, and is sorted in a folder beside the session's files; `say` is told how far it is.
     """
     with TemporaryDirectory(prefix="comparison-", dir=state) as folder, closing(LakeReader(settings, Path(folder))) as lake:
-        results = {symbol: reference_of(lake, symbol, settings, Path(folder)) for symbol in settings.session.symbols}
+        results = {symbol: reference_of(lake, symbol, settings, Path(folder), say) for symbol in settings.session.symbols}
         hot = list(all_alerts(settings))
         rows = lake.query("select * from anomalies").to_pylist()
         if replay is not None:
@@ -66,7 +70,7 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
             results,
             hot,
             rows,
-            compare_sorted(sorted_tape(sent, Path(folder)), lake_trades(lake, Path(folder))),
+            compare_sorted(_counted(sorted_tape(sent, Path(folder)), "trades", say), lake_trades(lake, Path(folder))),
             windows(lake, results),
         )
         return SessionReport(
@@ -81,11 +85,18 @@ def build_report(settings: Settings, state: Path, timings: Mapping[str, Any], re
         )
 
 
-def reference_of(lake: LakeReader, symbol: str, settings: Settings, folder: Path) -> Result:
+def reference_of(lake: LakeReader, symbol: str, settings: Settings, folder: Path, say: Callable[[str], None] = lambda _: None) -> Result:
     """What the reference says of one symbol's log, as the lake holds it."""
     oracle = Reference(symbol, settings)
-    oracle.take(log_of(lake, symbol, folder))
+    oracle.take(_counted(log_of(lake, symbol, folder), f"lines of {symbol}", say))
     return oracle.result()
+
+
+def _counted(items: Iterable[Item], what: str, say: Callable[[str], None]) -> Iterator[Item]:
+    for number, item in enumerate(items, 1):
+        if number % TOLD_EACH == 0:
+            say(f"comparing with the reference: {number:,} {what}")
+        yield item
 
 
 def recorded_trades(settings: Settings, found: Survey) -> Iterator[TapeTrade]:

@@ -76,9 +76,8 @@ def run(
             go_on(running, screen, meanwhile)
         elif watch(running, screen, until=Done(running, screen.say), meanwhile=meanwhile):
             screen.say("comparing with the reference")
-            found = build_report(
-                settings, running.state, {"session_s": round(screen.elapsed, 1)}, looked.found if looked is not None else None
-            )
+            timings = {"session_s": round(screen.elapsed, 1)}
+            found = build_report(settings, running.state, timings, looked.found if looked is not None else None, screen.say)
     if exit:
         _conclude(found, report)
 

@@ -54,17 +54,21 @@ def test_report_of_a_filled_session_is_all_green(emulator: Settings, tmp_path: P
     hot.create_tables(emulator)
     fill(emulator, tmp_path, seed=7, minutes=8, batch_minutes=5, rate=0.2, say=lambda _: None)
     monkeypatch.setattr(report, "api_latency", lambda _: {})  # no API is up
-    found = report.build_report(emulator, tmp_path, {}, None)
+    monkeypatch.setattr(report, "TOLD_EACH", 1_000)
+    said = list[str]()
+    found = report.build_report(emulator, tmp_path, {}, None, said.append)
     assert found.scorecard.verdict[0].endswith("exactly those that were sent.")
     assert found.scorecard.ok
     assert found.scorecard.trades.tape == found.tables["raw_trades"] > 1_000
     assert not list(tmp_path.glob("comparison-*"))
+    assert said[0] == "comparing with the reference: 1,000 lines of BTC-USDT"
+    assert said[-1] == f"comparing with the reference: {found.scorecard.trades.tape // 1_000 * 1_000:,} trades"
     # The same frames as a recording are what a replay would have left.
     lake = LakeReader(emulator)
     frames = lake.query("select epoch_us(ingestion_timestamp) us, raw_event_payload frame from raw_trades order by 1").to_pylist()
     lake.close()
     (tmp_path / "frames.jsonl").write_text("".join(f"{each['us']} {each['frame']}\n" for each in frames))
-    replayed = report.build_report(emulator, tmp_path, {}, surveyed([tmp_path / "frames.jsonl"]).found)
+    replayed = report.build_report(emulator, tmp_path, {}, surveyed([tmp_path / "frames.jsonl"]).found, said.append)
     assert (replayed.session, replayed.scorecard.ok, replayed.scorecard.trades) == ("replay", True, found.scorecard.trades)
     # With a trade twice, and one that nobody sent, it is not.
     lake = LakeReader(emulator)
@@ -78,5 +82,5 @@ def test_report_of_a_filled_session_is_all_green(emulator: Settings, tmp_path: P
     TableAppender(emulator).append_once(
         "raw_trades", pa.Table.from_pylist(wrong, schema=arrow_schema(RAW_TRADES)), query="vandal", run="r", batch_id=0
     )
-    check = report.build_report(emulator, tmp_path, {}, None).scorecard.trades
+    check = report.build_report(emulator, tmp_path, {}, None, said.append).scorecard.trades
     assert (check.missing, check.extra, check.doubled, check.different) == (0, 1, 1, 0)
