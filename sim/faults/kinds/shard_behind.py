@@ -25,13 +25,15 @@ class ShardBehind(Fault):
 
     def strike(self, ground: Ground, rng: random.Random) -> Script:
         shards = KinesisShards(ground.direct, ground.direct.stream.trades)
-        held = [shard.id for shard in shards.list() if shards.get(shards.iterator(shard.id, ""), 1).entries]
-        late = _Late(ground.direct.stream.trades, rng.choice(held))
+        known = shards.list()
+        parents = {parent for shard in known for parent in shard.parents}  # drained, where the stream was resharded before
+        full = [shard.id for shard in known if shard.id not in parents and shards.get(shards.iterator(shard.id, ""), 1).entries]
+        late = _Late(ground.direct.stream.trades, rng.choice(full))
         batch = ground.batch("detect")
         ground.rule("GetShardIterator", late.iterator)
         ground.rule("GetRecords", late.records)
         yield ground.after(rng.uniform(6, 9))
-        yield lambda: bool(late.held) and ground.batch("detect") > batch + 1
+        yield lambda: bool(late.held) and (len(full) == 1 or ground.batch("detect") > batch + 1)
         ground.rule("GetRecords", None)
         ground.rule("GetShardIterator", None)
         ground.counts[self.name] += len(late.held)
