@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -37,6 +38,7 @@ QUERY, NATURAL = "history", "history-natural"
 BRANCH = "ctc_history"
 _COPIES = "ctc_history_copies"
 SPACE = ("symbol", "exchange", "market", "native_symbol", "kind")
+KEPT = StorageLevel.DISK_ONLY  # millions of trades: in memory they leave too little of it to read the table's large files beside them
 _NEAR = timedelta(days=1)  # a trade's two copies have one time; a day is for exchanges that tell it more finely in one of them
 
 
@@ -63,7 +65,7 @@ def merge(spark: SparkSession, settings: Settings, symbols: Sequence[str], first
 
 
 def _merge(spark: SparkSession, settings: Settings, symbol: str, keys: list[str], say: Say) -> Merged:
-    past = rows_of_files(spark, settings, keys).dropDuplicates(["event_id"]).persist()
+    past = rows_of_files(spark, settings, keys).dropDuplicates(["event_id"]).persist(KEPT)
     additions = None
     try:
         moments = F.unix_micros("timestamp")
@@ -127,14 +129,14 @@ class _Additions:
         self._base = base
 
     def _leave_out(self, there: DataFrame) -> None:
-        new = self._new.join(there.select("event_id"), "event_id", "left_anti").select(*RAW_TRADES.names).persist()
+        new = self._new.join(there.select("event_id"), "event_id", "left_anti").select(*RAW_TRADES.names).persist(KEPT)
         self.merged = new.count()
         self._new.unpersist()
         self._new = new
 
     def _find_copies(self, there: DataFrame) -> None:
         counted = there.groupBy("event_id").agg(F.count_if(F.col("shard").isNull()).alias("copies"), F.count("shard").alias("placed"))
-        self._copies = counted.where("copies > 0 and placed > 0").persist()
+        self._copies = counted.where("copies > 0 and placed > 0").persist(KEPT)
         self.removed = self._copies.agg(F.coalesce(F.sum("copies"), F.lit(0))).collect()[0][0]
         if self.removed:
             self._say(f"removing history's copies of {self.removed:,} trades that the stream has written as well")
