@@ -127,7 +127,7 @@ class StreamingApp:
                 for name in list(self._running):
                     self._keep_up(name)
             except (Py4JError, ConnectionError) as error:
-                _refuse_lost_engine(error)
+                refuse_lost_engine(error)
                 raise
         for query in self._running.values():
             if not isinstance(query, str):
@@ -158,7 +158,7 @@ class StreamingApp:
             )
             log.info("query %s started", plan.name)
         except (PySparkException, Py4JJavaError) as error:
-            self._running[plan.name] = _words(error)
+            self._running[plan.name] = words(error)
 
     def _records(self, plan: QueryPlan) -> DataFrame:
         return self._read(self._spark, self._settings, plan.stream, plan.first_bytes, None)
@@ -197,7 +197,7 @@ class StreamingApp:
         )
 
 
-def _refuse_lost_engine(error: Exception) -> None:
+def refuse_lost_engine(error: Exception) -> None:
     """Raise EngineLost when there is no JVM any more behind a call that failed."""
     process = getattr(SparkContext._gateway, "proc", None)
     if process is None:
@@ -217,10 +217,10 @@ def _why(query: StreamingQuery) -> str:
         error = query.exception()
     except PySparkException as raised:
         error = raised
-    return _words(error) if error is not None else "it ended without an error"
+    return words(error) if error is not None else "it ended without an error"
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """What an error says, without its stack."""
     text = str(error)
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow as pa
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
+
+from ctc.spark.app import refuse_lost_engine, words
 
 log = logging.getLogger("ctc.spark")
 
@@ -66,7 +70,8 @@ def exercise(spark: SparkSession, folder: Path) -> None:
 
 
 def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callable[[Path, Callable[[], bool]], None]) -> None:
-    """Exercise the engine in a folder of its own in `scratch`, and return once something stands in `told`, or it has ended.
+    """Exercise the engine in a folder of its own in `scratch`, as far as that can be done, and return once something stands in `told`, or
+    it has ended.
 
     `rehearse` is given that folder and what says whether it has been told. Returns at once where it has been told already.
     """
@@ -77,8 +82,17 @@ def wait_warm(spark: SparkSession, scratch: Path, told: TextIO, rehearse: Callab
     if not has_been_told():
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            exercise(spark, Path(folder))
-            rehearse(Path(folder), has_been_told)
-        log.info("warm, and waiting to take over")
+            try:
+                exercise(spark, Path(folder))
+                rehearse(Path(folder), has_been_told)
+                log.info("warm, and waiting to take over")
+            except (
+                PySparkException,
+                Py4JJavaError,
+            ) as error:  # as a worker that does not connect in time: this gets no CPU but what others leave
+                log.warning("its first batches will take longer, for it could not be made warm: %s", words(error))
+            except (Py4JError, ConnectionError) as error:
+                refuse_lost_engine(error)
+                raise
     select.select([told], [], [])
     log.info("told to begin")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ctc.aws.clients import client
@@ -17,6 +19,7 @@ from ctc.codec import encode_line, pack
 from ctc.detect import ALL_DETECTORS
 from ctc.exchanges import exchange
 from ctc.settings import Settings
+from ctc.spark import warmth
 from ctc.spark.app import StreamingApp
 from ctc.spark.kinesis import kinesis_records
 from ctc.spark.plans import detect_plan, lake_plan
@@ -63,3 +66,21 @@ def test_rehearsal_runs_the_real_queries_and_leaves_nothing(
     finally:
         lake.close()
     assert not (tmp_path / "state" / "checkpoints").exists()
+
+
+def test_standby_that_could_not_be_made_warm_takes_over_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading, writing = os.pipe()
+
+    def starved(spark: SparkSession, folder: Path) -> None:
+        os.write(writing, b"go\n")
+        raise PySparkException("Python worker failed to connect back.\n\tat org.apache.spark.Here")
+
+    monkeypatch.setattr(warmth, "exercise", starved)
+    with os.fdopen(reading) as told, os.fdopen(writing, "w"), caplog.at_level("INFO", "ctc.spark"):
+        warmth.wait_warm(cast(SparkSession, None), tmp_path, told, lambda folder, has_been_told: None)
+    assert [record.message for record in caplog.records] == [
+        "its first batches will take longer, for it could not be made warm: Python worker failed to connect back.",
+        "told to begin",
+    ]
