@@ -147,6 +147,7 @@ class StreamingApp:
 
     def _start(self, plan: QueryPlan) -> None:
         try:
+            self._sweep(f"{self._checkpoints}/{plan.name}")
             self._running[plan.name] = (
                 plan.transform(self._records(plan))
                 .writeStream.queryName(plan.name)
@@ -159,6 +160,9 @@ class StreamingApp:
             log.info("query %s started", plan.name)
         except (PySparkException, Py4JJavaError) as error:
             self._running[plan.name] = words(error)
+
+    def _sweep(self, checkpoint: str) -> None:
+        sweep_unbegun(self._spark, checkpoint)
 
     def _records(self, plan: QueryPlan) -> DataFrame:
         return self._read(self._spark, self._settings, plan.stream, plan.first_bytes, None)
@@ -195,6 +199,23 @@ class StreamingApp:
                 "final": sorted(final),
             },
         )
+
+
+def sweep_unbegun(spark: SparkSession, checkpoint: str) -> None:
+    """Remove what a process that was killed while it wrote its first batch's offsets left in the query's `checkpoint`.
+
+    Spark writes them to a hidden file and renames it. It refuses to start a query without a batch beside such a file, for good
+    (`spark.sql.streaming.verifyCheckpointDirectoryEmptyOnStart`: state without offsets would count twice, which this is not).
+    """
+    jvm = spark._jvm
+    assert jvm is not None
+    folder = jvm.org.apache.hadoop.fs.Path(f"{checkpoint}/offsets")
+    files = folder.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+    found = [each.getPath() for each in files.listStatus(folder)] if files.exists(folder) else []
+    if found and all(path.getName().startswith(".") for path in found):
+        for path in found:
+            log.warning("removed %s: a process ended while it wrote it", path)
+            files.delete(path, False)
 
 
 def refuse_lost_engine(error: Exception) -> None:

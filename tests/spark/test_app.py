@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
 
 from ctc import status
 from ctc.errors import StreamError
 from ctc.settings import Settings, load_profile
-from ctc.spark.app import MAX_FAILURES, QueryPlan, StreamingApp
+from ctc.spark.app import MAX_FAILURES, QueryPlan, StreamingApp, sweep_unbegun
 
 
 class Engine:
@@ -53,6 +54,8 @@ class App(StreamingApp):
     def __init__(self, settings: Settings, state: Path, engine: Engine) -> None:
         super().__init__(None, settings, state, lambda *_: engine)  # type: ignore[arg-type, return-value]
         engine.app = self
+
+    def _sweep(self, checkpoint: str) -> None: ...
 
 
 @pytest.fixture
@@ -102,3 +105,31 @@ def test_symbols_that_ended_stay_ended_for_the_process_that_comes_after(tmp_path
     said = status.read(tmp_path, "lake")
     assert said is not None
     assert (said["final"], said["batch"]) == (["BTC-USDT", "ETH-USDT"], 8)
+
+
+@pytest.mark.spark
+def test_query_starts_beside_what_a_killed_process_left_of_its_first_offsets(spark: SparkSession, tmp_path: Path) -> None:
+    offsets = tmp_path / "checkpoint" / "offsets"
+    offsets.mkdir(parents=True)
+    left = offsets / ".0.2f0d7a4e-5c1b-4b7e-9d55-2f3f8c9a1b10.tmp"  # as Spark names them
+    left.write_text("v1\n{")
+
+    def counted() -> int:
+        seen = 0
+
+        def sink(batch: DataFrame, batch_id: int) -> None:
+            nonlocal seen
+            seen += batch.count()
+
+        writer = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", "5").load().writeStream
+        query = writer.foreachBatch(sink).option("checkpointLocation", str(offsets.parent)).trigger(once=True).start()
+        query.awaitTermination()
+        return seen
+
+    with pytest.raises(StreamingQueryException, match="should be empty on batch 0"):
+        counted()
+    sweep_unbegun(spark, str(offsets.parent))
+    assert not left.exists()
+    assert counted() == 5
+    sweep_unbegun(spark, str(offsets.parent))
+    assert (offsets / "0").exists()
