@@ -11,24 +11,38 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ctc import status
 from ctc.errors import CtcError, SessionError, SetupError
 from ctc.java import require_java
-from ctc.ports import Service
 from ctc.processes import AUTOGROUPS, Child, free_port, is_locked, locked, port_is_free, queued, spawn
 from ctc.settings import ROOT, Settings, load_state, save_state
-from ctc.sources.surveyed import KEPT
 from ctc.wiring import create_resources, emulator
+
+if TYPE_CHECKING:
+    from ctc.ports import Service
 
 MAX_RESTARTS = 5
 RESTARTS_WITHIN_S = 300.0
 # After a start, until a standby's own. Where one can't give way, what the stream holds meanwhile is caught up with first.
 STANDBY_AFTER_S = 5.0 if AUTOGROUPS else 60.0
 PRODUCER = "producer"
-OWNED = ("emulator", "checkpoints", "status", "logs", "spark", "spool", "settings.json", "plan.json", "truth.json", "exchange.json", KEPT)
+OWNED = (
+    "emulator",
+    "checkpoints",
+    "status",
+    "logs",
+    "spark",
+    "spool",
+    "settings.json",
+    "plan.json",
+    "truth.json",
+    "exchange.json",
+    "survey.msgpack",
+)
 OWNED_PATTERNS = ("tape*", "*.resume.json", "comparison-*")
 INSPECTOR = ROOT / "dashboard" / "inspector" / "app.py"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc.errors import ConfigError
-from ctc.ports import Service, StreamWriter
 from ctc.settings import Settings
 
 if TYPE_CHECKING:
+    from ctc.ports import Service, StreamWriter
     from ctc.spark.app import ReadRecords
     from ctc.stream.lags import ShardLags
     from ctc.stream.shards import DatedShards

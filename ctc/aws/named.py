@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
@@ -21,6 +20,9 @@ from ctc.aws.history import Commit, LakeHistory, as_of
 from ctc.aws.query import LakeReader
 from ctc.errors import ConfigError
 from ctc.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # where snapshots are listed it is imported, in a tenth of a second
 
 FOLDER = ROOT / "infra" / "queries"
 SNAPSHOTS = "$snapshots"
@@ -112,13 +114,17 @@ class NamedReader(LakeReader):
 
     def ask(self, name: str, values: Values) -> pa.Table:
         """The answer. Raises ConfigError, and LakeError when the lake can't be read."""
+        return self.query(self.prepared(name, values))
+
+    def prepared(self, name: str, values: Values) -> str:
+        """The query as this reader takes it, with what it asks for in place. Raises ConfigError and LakeError."""
         asked = text(name, self._settings, values)
         commits = cache(lambda: self._history.commits())
 
         def find(table: str, moment: datetime) -> int:
             return snapshot_at(commits(), table, moment)
 
-        return self.query(turned(asked, "duckdb", lambda at: self._view(at, commits), find))
+        return turned(asked, "duckdb", lambda at: self._view(at, commits), find)
 
     def _view(self, at: At, commits: Callable[[], dict[str, list[Commit]]]) -> str:
         if at.metadata:
@@ -146,6 +152,8 @@ def snapshot_at(commits: dict[str, list[Commit]], table: str, moment: datetime) 
 
 def snapshots(commits: list[Commit]) -> pa.Table:
     """A table's snapshots with the columns that Athena has of them, as far as queries ask for them; main's own, where Athena lists any."""
+    import pyarrow as pa
+
     rows: list[dict[str, Any]] = [
         {
             "committed_at": commit.at,

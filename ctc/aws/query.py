@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 import duckdb
-import pyarrow as pa
 
 from ctc.aws import clients
 from ctc.aws.located import table_finder
 from ctc.errors import ConfigError, LakeError, SetupError
 from ctc.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # with numpy a tenth of a second of the command, which can do without
 
 SMALL = "512MB"
 EXTENSIONS = ("httpfs", "avro", "iceberg")  # each needs the ones before it
@@ -69,17 +71,21 @@ class LakeReader:
 
         Decimals keep every digit. Raises ConfigError for SQL that can't be run, LakeError when the lake can't be read.
         """
-        check_read_only(sql)
-        names = self._refresh(sql)
-        with self._connection.cursor() as cursor, self._translating(names):
-            return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
+        with self.answering(sql, parameters) as answer:
+            return answer.to_arrow_table()
 
     def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
         """The rows of `query`, so many at a time, as the caller goes on: for answers that need not fit into memory."""
+        with self.answering(sql, parameters) as answer:
+            yield from answer.to_arrow_reader(rows)
+
+    @contextmanager
+    def answering(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of DuckDB's at the first row of `query`; rows are read from the lake as they are fetched."""
         check_read_only(sql)
         names = self._refresh(sql)
         with self._connection.cursor() as cursor, self._translating(names):
-            yield from cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_reader(rows)
+            yield cursor.execute(sql, dict(parameters) if parameters else None)
 
     def close(self) -> None:
         """Let go of the connection; the reader is of no use afterwards."""

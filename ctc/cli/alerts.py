@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ctc.cli.follow import Follow
-from ctc.cli.options import Format, State, Symbol, known_symbol
+from ctc.cli.options import Format, State, Symbol, known_symbol, moment
 from ctc.cli.output import Rows, write
 from ctc.cli.repeat import Watched, repeat
 from ctc.cli.screen import SEVERITY
@@ -22,15 +22,6 @@ COLUMNS = ("detected", "severity", "rule", "what")
 WIDTHS = (14, 8, 13)
 FOLLOW_EVERY_S = 1.0
 SHOWN_FIRST = 10
-
-
-def moment(text: str) -> datetime:
-    """An ISO time or date, UTC where it names no zone."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no ISO time; write it as 2026-01-15T12:30:00Z or 2026-01-15") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def alerts(

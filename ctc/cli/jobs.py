@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from ctc.cli.options import Format, State, complete_profile, known_symbol
+from ctc.cli.options import Format, State, complete_profile, known_symbol, moment
 from ctc.cli.output import write
 from ctc.cli.steps import steps
 from ctc.errors import ConfigError, CtcError
@@ -27,15 +27,6 @@ jobs = typer.Typer(
 )
 run = typer.Typer(no_args_is_help=True, help="Run one job to its end. The session of --state may run meanwhile, or have ended.")
 jobs.add_typer(run, name="run")
-
-
-def moment(text: str) -> datetime:
-    """A time of an option; without a zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time; write it as 2026-11-23T12:00:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def names(known: Sequence[str], given: str | None) -> tuple[str, ...]:

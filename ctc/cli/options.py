@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,6 +38,15 @@ def complete_exchange(context: typer.Context, incomplete: str) -> list[str]:
 def complete_profile(incomplete: str) -> list[str]:
     """The profiles that begin so."""
     return [name for name in profile_names() if name.startswith(incomplete)]
+
+
+def moment(text: str) -> datetime:
+    """An ISO time or date, UTC where it names no zone."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no ISO time; write it as 2026-01-15T12:30:00Z or 2026-01-15") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def known_symbol(settings: Settings, symbol: str | None) -> None:

@@ -26,15 +26,22 @@ from ctc.settings import machine
 
 WIDEST = 48  # characters of one cell on screen
 NARROWEST = 20  # to which a cell of text gives way before a column is left out
+COUNTED = 100_000  # rows of an unknown number that are counted beyond the screen's, a second's work
 _BETWEEN = 2  # columns
 _AROUND = 5  # lines of a screen that the table's head and the prompt take
 Row = Sequence[Any]
 
 
 def write(
-    names: Sequence[str], rows: Iterable[Row], format: Format, *, count: int, out: TextIO | None = None, wrap: str | None = None
+    names: Sequence[str],
+    rows: Iterable[Row],
+    format: Format,
+    *,
+    count: int | None = None,
+    out: TextIO | None = None,
+    wrap: str | None = None,
 ) -> None:
-    """Write `count` rows; what is not data, such as what did not fit on the screen, goes to stderr.
+    """Write `count` rows, or as many as come; what is not data, such as what did not fit on the screen, goes to stderr.
 
     In a table the column `wrap` goes on in the next line instead of being cut.
     """
@@ -115,10 +122,11 @@ def _csv(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     writer.writerows([_text(value) for value in row] for row in rows)
 
 
-def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Console, notes: Console, wrap: str | None) -> None:
+def _table(names: Sequence[str], rows: Iterable[Row], count: int | None, screen: Console, notes: Console, wrap: str | None) -> None:
     """As much as the terminal holds, and a word about the rest; all of it into a pipe."""
     bounded = _bounded(screen)
-    shown = list(islice(rows, max(screen.size.height - _AROUND, 5))) if bounded else list(rows)
+    left = iter(rows)
+    shown = list(islice(left, max(screen.size.height - _AROUND, 5))) if bounded else list(left)
     cells = [[_clean(_text(value)[: 4 * WIDEST] if bounded else _text(value)) for value in row] for row in shown]
     numbers = [all(_numeric(row[index]) for row in shown) for index in range(len(names))]
     wanted = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
@@ -137,10 +145,13 @@ def _table(names: Sequence[str], rows: Iterable[Row], count: int, screen: Consol
     for row in cells:
         table.add_row(*(Text(text) for text in row[: len(widths)]))
     (screen if bounded else Console(file=screen.file, width=sum(widths) + _BETWEEN * len(widths))).print(table)
-    if hidden := count - len(shown):
-        notes.print(f"{hidden:,} more rows; --format json or csv gives all {count:,}")
-    if left := names[len(widths) :]:
-        notes.print(f"{len(left)} columns did not fit: {', '.join(left)}")
+    hidden = sum(1 for _ in islice(left, COUNTED)) if count is None else count - len(shown)
+    if hidden == COUNTED and count is None:
+        notes.print(f"{hidden:,} more rows, or more than that; --format json or csv gives all")
+    elif hidden:
+        notes.print(f"{hidden:,} more rows; --format json or csv gives all {hidden + len(shown):,}")
+    if absent := names[len(widths) :]:
+        notes.print(f"{len(absent)} columns did not fit: {', '.join(absent)}")
 
 
 def _bounded(screen: Console) -> bool:

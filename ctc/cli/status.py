@@ -1,28 +1,53 @@
-"""`ctc status`: what the session's processes last said of themselves."""
+"""`ctc status`: what the session's processes last said of themselves, or how a deployment is."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ctc import status
-from ctc.cli.options import Format
+import typer
+
+from ctc.cli.options import DeploymentName, Format, State, complete_profile
 from ctc.cli.output import write
 from ctc.errors import SessionError
 from ctc.session import running
-from ctc.settings import load_state
+from ctc.settings import DEFAULT_STATE, load_state
+from ctc.status import read_all
 
 COLUMNS = ("service", "state", "trades", "clock", "batch", "age_s", "trouble")
 SILENT_AFTER_S = 15.0  # every service says something each second or two
 _OVER = ("done", "ended", "stopped")
 
 
+def status(
+    format: Annotated[Format, typer.Option(help="json and csv have every digit.")] = "table",
+    state: State = DEFAULT_STATE,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", autocompletion=complete_profile, help="A deployment on AWS, not a session.")
+    ] = "",
+    name: DeploymentName = "",
+) -> None:
+    """How the session's processes are, or how they last were; with --profile, how a deployment is.
+
+    \b
+    ctc status
+    ctc status --state /tmp/second --format json
+    ctc status --profile cloud
+    """
+    if profile:
+        from ctc.cli.cloud import show_deployment
+
+        show_deployment(profile, name, format)
+        return
+    show_status(state, format)
+
+
 def show_status(state: Path, format: Format) -> None:
     """One row a service: state, trades, clock, last batch, age in seconds of what it said."""
     settings = load_state(state)
-    found = status.read_all(state)
+    found = read_all(state)
     up = running(state)
     if not found:
         raise SessionError(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from samples_lake import bar, minute, spread, trade_row
@@ -19,7 +20,7 @@ from samples_lake import bar, minute, spread, trade_row
 from ctc.arrow import arrow_schema
 from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_bars, rows_of_spreads
 from ctc.aws.query import LakeReader, check_read_only
-from ctc.cli.query import query, show
+from ctc.cli.query import answer, show
 from ctc.errors import ConfigError, CtcError
 from ctc.schema import RAW_TRADES, TABLES
 from ctc.settings import ROOT, Settings, save_state
@@ -68,8 +69,8 @@ def test_answer_with_times_needs_no_pandas(lake: Settings, tmp_path: Path) -> No
     save_state(lake, tmp_path)
     asked = "select min(window_start) as at from spreads"
     told = (
-        "import pathlib, sys; from ctc.cli.query import query; from ctc.settings import load_state; "
-        f"query({asked!r}, 'json', load_state(pathlib.Path({str(tmp_path)!r}))); assert 'pandas' not in sys.modules"
+        "import pathlib, sys; from ctc.cli.query import answer; from ctc.settings import load_state; "
+        f"answer({asked!r}, 'json', load_state(pathlib.Path({str(tmp_path)!r}))); assert 'pandas' not in sys.modules"
     )
     said = subprocess.run([sys.executable, "-c", told], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert json.loads(said) == [{"at": spread(0).window_start.strftime("%Y-%m-%dT%H:%M:%SZ")}]
@@ -183,7 +184,7 @@ def settings_of_nothing() -> Settings:
 
 @pytest.mark.emulator
 def test_query_prints_the_sessions_rows(lake: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    query("select volume from volume_aggregates", "json", lake)
+    answer("select volume from volume_aggregates", "json", lake)
     assert capsys.readouterr().out == '[\n{"volume":1.000000000000000001}\n]\n'
 
 
@@ -200,8 +201,13 @@ def sample() -> pa.Table:
 
 
 def shown(rows: pa.Table, format: Any) -> str:
+    with duckdb.connect() as connection:
+        return shown_of(connection.register("rows", rows).execute("from rows"), format)
+
+
+def shown_of(answer: duckdb.DuckDBPyConnection, format: Any) -> str:
     out = io.StringIO()
-    show(rows, format, out)
+    show(answer, format, out)
     return out.getvalue()
 
 
@@ -232,8 +238,28 @@ def test_show_csv_reads_back() -> None:
 
 
 def test_show_keeps_columns_of_one_name() -> None:
-    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["n", "n"])
-    assert shown(twice, "csv") == "n,n\n1,2\n"
+    with duckdb.connect() as connection:
+        assert shown_of(connection.execute("select 1 as n, 2 as n"), "csv") == "n,n\n1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(110, "100 more rows; --format json or csv gives all 110"), (50_000_000, "100,000 more rows, or more")]
+)
+def test_show_table_counts_so_many_rows_of_the_rest(
+    rows: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "15")
+    with duckdb.connect() as connection:
+        shown_of(connection.execute("select range as n from range($rows)", {"rows": rows}), "table")
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_show_reads_an_answer_as_it_writes_it() -> None:
+    """Rows that DuckDB makes are not all held: a pipe's reader may stop at the first."""
+    with duckdb.connect(config={"memory_limit": "64MB", "temp_directory": ""}) as connection:
+        answer = connection.execute("select range as n, repeat('x', 100) as text from range(2_000_000)")
+        assert shown_of(answer, "csv").count("\n") == 2_000_001
 
 
 def test_show_table_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
