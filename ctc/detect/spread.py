@@ -51,18 +51,22 @@ class Spreads:
 
     def on_trade(self, position: Position, trade: Trade, us: int, clock: int | None) -> None:
         """Add one unique trade to its window, unless that is closed."""
-        exchange = trade.exchange
-        if us < self._closed_before or self._silent:
+        if us >= self._closed_before:
+            self.add(trade.exchange, us // self._width_us, trade.quantity, trade.quote_volume)
+
+    def add(self, exchange: str, window: int, quantity: Decimal, quote_volume: Decimal) -> None:
+        """Add unique trades of a window that is not closed."""
+        if self._silent:
             return
-        pair = self.state.windows.get(us // self._width_us)
+        pair = self.state.windows.get(window)
         if pair is None:
-            pair = self.state.windows[us // self._width_us] = Pair()
+            pair = self.state.windows[window] = Pair()
         if exchange == "binance":
-            pair.binance_quantity += trade.quantity
-            pair.binance_volume += trade.quote_volume
+            pair.binance_quantity += quantity
+            pair.binance_volume += quote_volume
         elif exchange == "coinbase":
-            pair.coinbase_quantity += trade.quantity
-            pair.coinbase_volume += trade.quote_volume
+            pair.coinbase_quantity += quantity
+            pair.coinbase_volume += quote_volume
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Note the peg in the order of times: a producer that catches up says old ones again, which replace no newer one."""

@@ -66,6 +66,24 @@ class Volumes:
             fired = Fired(clock, us, position.shard, str(position.sequence_number), position.line)
             self._test(trade.exchange, venue, minute, bar, fired)
 
+    def add(self, exchange: str, minute: int, volume: Decimal, quote_volume: Decimal, trades: int, newest_us: int) -> bool:
+        """Add so many unique trades of a minute that is not closed at once; False, and nothing is added, where one of them may fire."""
+        venue = self._venue(exchange)
+        bar = venue.open.get(minute)
+        if bar is None:
+            bar = OpenBar(_ZERO, _ZERO, 0, newest_us)
+            if minute * self._width_us == self._closed_before:
+                self._set_floor(venue, minute, bar)
+        total = bar.quote_volume + quote_volume
+        if bar.floor is not None and total > bar.floor:
+            return False
+        bar.volume += volume
+        bar.quote_volume = total
+        bar.trades += trades
+        bar.newest_us = newest_us
+        venue.open[minute] = bar
+        return True
+
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Mark the minute that ends with the heartbeat or holds it, for the exchanges that it names; a closed one takes no mark.
 

@@ -122,6 +122,10 @@ class Whales:
                 del lane.seconds[second]
                 opened.pop(second, None)
 
+    def open_seconds(self) -> set[int]:
+        """The seconds with a millisecond that may still grow."""
+        return {second for lane, _ in self._lanes.values() for second in lane.seconds}
+
     def _lane(self, key: tuple[str, str, str]) -> tuple[Lane, Groups]:
         lane = Lane(*key, {})
         self.state.lanes.append(lane)

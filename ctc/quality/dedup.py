@@ -119,6 +119,15 @@ class Deduplicator:
             del memory[next(iter(memory))]
         return True
 
+    def newest(self, space: str) -> int | None:
+        """The highest id of a dense space of which none is missing; None of any other, and where none was seen."""
+        found = self.state.dense.get(space)
+        return None if found is None else found.newest()
+
+    def extend(self, space: str, last: int) -> None:
+        """Take in all ids after `newest` up to `last`, which are new."""
+        self.state.dense[space].known.ends[-1] = last
+
     def heartbeat(self, heartbeat: Heartbeat) -> None:
         """Let a heartbeat join the waiting ones. Follow with `settle`."""
         for venue in heartbeat.venues:

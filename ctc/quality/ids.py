@@ -116,6 +116,12 @@ class IdSpace(msgspec.Struct, array_like=True):
         index = bisect_right(self.known.starts, self.base) - 1
         return index >= 0 and self.known.ends[index] >= self.need
 
+    def newest(self) -> int | None:
+        """The highest id seen where none from `base` to it, or named, is missing, else None."""
+        if not self.seen or self.base is None or self.base < self.known.starts[-1] or not self.whole():
+            return None
+        return self.known.ends[-1]
+
     def missing(self) -> list[tuple[int, int]]:
         """The maximal ranges that keep the space from being whole."""
         if self.need is None or self.base is None:

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.codec import Line
-from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
+from ctc.detect import ALL_DETECTORS, Outcomes
+from ctc.detect.columns import ColumnFold, Columns, Ints
 from ctc.errors import LakeError
 from ctc.model import Alert, Bar, Heartbeat, Position, Spread, Trade, VenueMark, to_us
 from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
@@ -130,14 +132,78 @@ def folder(settings: Settings, detectors: frozenset[str]) -> Callable[[Batches],
 
 
 def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> Iterator[pa.RecordBatch]:
-    fold: SymbolFold | None = None
+    fold: ColumnFold | None = None
     current = ""
     for batch in batches:
-        for symbol, rows in groupby(rows_in(batch), key=attrgetter("symbol")):
+        for symbol, part in by_symbol(batch):
             if fold is None or symbol != current:
-                fold, current = SymbolFold(symbol, settings, detectors), symbol
-            said = fold.take([(_position(*row.place), row.line) for row in rows])
-            yield packed(symbol, said)
+                fold, current = ColumnFold(symbol, settings, detectors), symbol
+            yield packed(symbol, fold.take_columns(ArrowColumns(part)))
+
+
+def by_symbol(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """A batch whose symbols follow each other, cut into one for each."""
+    starts = pc.run_end_encode(batch.column("symbol"))
+    begin = 0
+    for symbol, end in zip(starts.values.to_pylist(), starts.run_ends.to_pylist(), strict=True):
+        yield symbol, batch.slice(begin, end - begin)
+        begin = end
+
+
+class ArrowColumns(Columns):
+    """The lines of one symbol (symbol, place, trade or beat) in their order."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch, self.count = batch, batch.num_rows
+        trade, beat = batch.column("trade"), batch.column("beat")
+        self.lines = np.flatnonzero(trade.is_valid())
+        self._trade = trade.filter(trade.is_valid())
+        self.ids = self._trade.field("trade_id").to_numpy()
+        self.us = self._trade.field("timestamp").cast(pa.int64()).to_numpy()
+        self.quantity, self.quote_volume = (_words(self._trade.field(name)) for name in ("quantity", "quote_volume"))
+        self.exchange, exchanges = self._coded("exchange")
+        self.exchanges = [name for (name,) in exchanges]
+        self.space, self.spaces = self._coded("exchange", "market", "native_symbol", "kind")
+        self.lane, self.lanes = self._coded("exchange", "native_symbol", "side")
+        valid = beat.is_valid()
+        beats = _beats(beat.filter(valid), _objects(batch.column("symbol").filter(valid)))
+        self.beats = list(zip(np.flatnonzero(valid).tolist(), beats, strict=True))
+
+    def _coded(self, *names: str) -> tuple[Ints, list[Any]]:
+        """For each trade the index of what it has in these columns, and what that is."""
+        codes, shape = np.zeros(len(self.lines), np.int64), 1
+        values: list[tuple[str, ...]] = [()]
+        for name in names:
+            column = self._trade.field(name).dictionary_encode()
+            own = column.dictionary.to_pylist()
+            codes = codes * len(own) + column.indices.to_numpy()
+            values = [(*value, each) for value in values for each in own]
+            shape *= len(own)
+        there = np.flatnonzero(np.bincount(codes, minlength=shape))
+        index = np.zeros(shape, np.int64)
+        index[there] = np.arange(len(there))
+        return index[codes], [values[each] for each in there]
+
+    def trades(self, numbers: Ints) -> Iterator[tuple[Position, Trade]]:
+        """These trades and their places in the log."""
+        for place, line in _pairs(self._batch.take(pa.array(self.lines[numbers]))) if len(numbers) else ():
+            assert isinstance(line, Trade)
+            yield place, line
+
+    def between(self, start: int, end: int) -> Iterator[tuple[Position, Line]]:
+        """The lines from `start` to before `end`."""
+        return _pairs(self._batch.slice(start, end - start))
+
+
+def _words(amounts: pa.Decimal128Array) -> npt.NDArray[np.uint32]:
+    """Amounts as rows of four unsigned words, the lowest first."""
+    _, data = amounts.buffers()
+    words = np.frombuffer(data, np.uint32).reshape(-1, 4)
+    return words[amounts.offset : amounts.offset + len(amounts)]
+
+
+def _pairs(batch: pa.RecordBatch) -> Iterator[tuple[Position, Line]]:
+    return ((_position(*row.place), row.line) for row in rows_in(batch))
 
 
 def _position(shard: str, number: str, line: int) -> Position:

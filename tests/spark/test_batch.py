@@ -10,62 +10,20 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
+from batch_rows import LINES, row, unique
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, logs, small_settings
 from pyspark import cloudpickle
 
-from ctc.arrow import arrow_schema
-from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS
-from ctc.model import Heartbeat, Position, Trade, from_us
-from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
-from ctc.spark.batch import BEAT, READ, WARM_UP, Span, finder, folder, rows_in
+from ctc.model import Trade, from_us
+from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.spark.batch import READ, WARM_UP, Span, finder, folder, rows_in
 from sim.compare import compare_lake, compare_rows, newest
 from sim.reference import Result, reference
 
 SMALL = small_settings()
-
-
-def struct_of(table: Table, names: tuple[str, ...]) -> pa.StructType:
-    schema = arrow_schema(table)
-    return pa.struct([pa.field(name, schema.field(name).type) for name in names])
-
-
-LINES = pa.schema(
-    [
-        pa.field("symbol", pa.string()),
-        pa.field("shard", pa.string()),
-        pa.field("sequence_number", pa.string()),
-        pa.field("position", pa.int32()),
-        pa.field("trade", struct_of(RAW_TRADES, READ)),
-        pa.field("beat", struct_of(HEARTBEATS, BEAT)),
-    ]
-)
-
-
-def row(symbol: str, place: Position, line: Line) -> dict[str, Any]:
-    found: dict[str, Any] = {"symbol": symbol, "shard": place.shard, "sequence_number": str(place.sequence_number), "position": place.line}
-    if isinstance(line, Trade):
-        return {**found, "trade": {name: getattr(line, name) for name in READ}}
-    assert isinstance(line, Heartbeat)
-    venues = msgspec.json.encode(line.venues).decode()
-    beat = {"timestamp": line.heartbeat, "producer": line.producer, "venues": venues, "peg": line.peg, "final": line.final}
-    return {**found, "beat": beat}
-
-
-def unique(log: Log) -> Log:
-    """What the lake keeps of a log: each dense id once, no rejects."""
-    seen: set[tuple[str, int]] = set()
-    kept = []
-    for place, line in sorted(log, key=lambda entry: entry[0]):
-        if isinstance(line, Trade):
-            if line.market == "spot" and (line.space, line.trade_id) in seen:
-                continue
-            seen.add((line.space, line.trade_id))
-        if isinstance(line, Trade | Heartbeat):
-            kept.append((place, line))
-    return kept
 
 
 def batches(rows: list[dict[str, Any]], rng: random.Random) -> Iterator[pa.RecordBatch]:
