@@ -13,16 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from ctc.cli.options import Format
 from ctc.settings import machine
+
+if TYPE_CHECKING:
+    from rich.console import Console  # tables alone need what rich brings
 
 WIDEST = 48  # characters of one cell on screen
 NARROWEST = 20  # to which a cell of text gives way before a column is left out
@@ -51,6 +50,8 @@ def write(
     elif format == "csv":
         _csv(names, rows, out)
     else:
+        from rich.console import Console
+
         _table(names, rows, count, Console(file=out), Console(stderr=True), wrap)
 
 
@@ -62,6 +63,8 @@ class Rows:
 
     def __init__(self, names: Sequence[str], widths: Sequence[int], format: Format, out: TextIO | None = None) -> None:
         """A negative width is that of a column of numbers; the last column needs none."""
+        from rich.console import Console
+
         self._names, self._widths, self._format = names, widths, format
         self._out = out or sys.stdout
         self._screen = Console(file=self._out, highlight=False)
@@ -81,6 +84,8 @@ class Rows:
 
     def note(self, text: str, style: str = "") -> None:
         """Write a line of a table that is no row of it."""
+        from rich.text import Text
+
         self._screen.print(Text(_clean(text), style), soft_wrap=True)
         self._out.flush()
 
@@ -96,6 +101,8 @@ class Rows:
         self._out.flush()
 
     def _line(self, cells: Sequence[str], styles: Mapping[str, str]) -> None:
+        from rich.text import Text
+
         line = Text()
         for name, cell, width in zip(self._names, cells, self._widths, strict=False):
             line.append(cell.rjust(-width) if width < 0 else cell.ljust(width), styles.get(name, "")).append(" " * _BETWEEN)
@@ -124,6 +131,11 @@ def _csv(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 
 def _table(names: Sequence[str], rows: Iterable[Row], count: int | None, screen: Console, notes: Console, wrap: str | None) -> None:
     """As much as the terminal holds, and a word about the rest; all of it into a pipe."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
     bounded = _bounded(screen)
     left = iter(rows)
     shown = list(islice(left, max(screen.size.height - _AROUND, 5))) if bounded else list(left)

@@ -26,6 +26,7 @@ from ctc.settings import Settings
 
 SHORTEST = 64  # lines of a stretch that is worth it
 ONE_BY_ONE, AT_MOST = 256, 8_192  # lines that are folded one by one before the next look; twice as many each time that none are plain
+COLUMNAR = frozenset({"volume", "whales", "spread"})  # detectors that can be told sums; beside another one each line is told
 SCALE = -18
 _WORD = 32  # bits: sums of a batch's words fit 64
 _SURE = 1 - 1e-9  # sums that are compared with a threshold are floats: those just below are looked at too
@@ -106,7 +107,7 @@ class ColumnFold(SymbolFold):
 
     def _plain_until(self, columns: Columns, start: int) -> int:
         """The first line from `start` on that is not plain, as the state is now."""
-        if self._state.dedup.waiting or self._clock is None:
+        if self._state.dedup.waiting or self._clock is None or not self._detectors <= COLUMNAR:
             return start
         first, end = int(np.searchsorted(columns.lines, start)), columns.count
         newest: dict[Space, tuple[int, Ints]] = {}  # the id before the first, and the lines of the trades
@@ -155,23 +156,23 @@ class ColumnFold(SymbolFold):
         # The part of the stretch that a trade belongs to: parts end with a heartbeat that closes a window.
         part = np.searchsorted(np.array(edges, np.int64), columns.lines[first:last])
         watched, kept = self._watched_by_whales(columns, first, last, beats)
-        told = dict(zip((rows := first + np.flatnonzero(watched | kept)).tolist(), columns.trades(rows), strict=True))
-        adding = [_Volumes(self, columns, first, last, part)] if "volume" in self._detectors else []
-        spreads = [_Spreads(self, columns, first, last, part)] if "spread" in self._detectors else []
+        rows = first + np.flatnonzero(watched | kept)
+        told = dict(zip(rows.tolist(), columns.trades(rows), strict=True))
+        volumes = _Volumes(self, columns, first, last, part) if "volume" in self._detectors else None
+        spreads = _Spreads(self, columns, first, last, part) if "spread" in self._detectors else None
         turn = 0
-        for number in range(len(edges) + 1):
-            until = edges[number] + 1 if number < len(edges) else end
-            by_volume = {int(row) for each in adding for row in each.add(number)}
-            told.update(zip(by_volume, columns.trades(np.array(list(by_volume), np.int64)), strict=True))
-            for each in spreads:
-                each.add(number)
-            a, b = np.searchsorted(part, (number, number + 1))
-            by_whales = {first + int(row) for row in a + np.flatnonzero(watched[a:b])}
-            events = sorted((int(columns.lines[row]), row) for row in by_whales | by_volume)
-            for line, row in events:
-                turn = self._beats(beats, turn, line)
-                position, trade = told[row]
-                us = int(columns.us[row])
+        for number, until in enumerate([*(edge + 1 for edge in edges), end]):
+            begin, stop = np.searchsorted(part, (number, number + 1))
+            by_whales = set((first + begin + np.flatnonzero(watched[begin:stop])).tolist())
+            by_volume = set() if volumes is None else set(volumes.add(number))
+            if by_volume:
+                rows = np.array(sorted(by_volume))
+                told.update(zip(rows.tolist(), columns.trades(rows), strict=True))
+            if spreads is not None:
+                spreads.add(number)
+            for row in sorted(by_whales | by_volume):
+                turn = self._beats(beats, turn, int(columns.lines[row]))
+                (position, trade), us = told[row], int(columns.us[row])
                 if row in by_whales:
                     self._whales.on_trade(position, trade, us, self._clock)
                 if row in by_volume:
@@ -249,7 +250,7 @@ class _Volumes:
             newest_us = int(self._columns.us[self._first + rows[-1]])
             volume, quote_volume = self._sums.quantities[group], self._sums.quote_volumes[group]
             if not self._fold._volumes.add(exchange, window, volume, quote_volume, len(rows), newest_us):
-                yield from self._first + rows
+                yield from (self._first + rows).tolist()
 
 
 class _Spreads:

@@ -37,10 +37,7 @@ FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
 OUTCOMES = "symbol string, clock_us long, final boolean, outcomes binary"
 PLACE = ("shard", "sequence_number", "position")
 # What a fold reads of a trade; the rest stays where it is.
-READ = (
-    "exchange", "market", "symbol", "native_symbol", "quote_currency", "kind", "trade_id",
-    "price", "quantity", "quote_volume", "side", "timestamp",
-)  # fmt: skip
+READ = ("exchange", "market", "native_symbol", "kind", "trade_id", "price", "quantity", "quote_volume", "side", "timestamp")
 BEAT = ("timestamp", "producer", "venues", "peg", "final")
 _VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -87,7 +84,7 @@ def in_log_order(spark: SparkSession, settings: Settings, span: Span) -> DataFra
     trades = trade_lines(spark, settings, span).where("shard is not null")
     lines = trades.unionByName(beat_lines(spark, settings, span), allowMissingColumns=True)
     # A sequence number has up to 56 digits: as text, the longer one is the larger.
-    order: list[Column | str] = ["symbol", "shard", F.length("sequence_number"), "sequence_number", "position"]
+    order: list[Column | str] = ["symbol", "shard", F.octet_length("sequence_number"), "sequence_number", "position"]
     return lines.repartition("symbol").sortWithinPartitions(*order)
 
 
@@ -231,16 +228,17 @@ def rows_in(batch: pa.RecordBatch) -> Iterator[LogRow]:
     trade, beat = batch.column("trade"), batch.column("beat")
     symbols, *places = (_objects(batch.column(name)) for name in ("symbol", *PLACE))
     is_trade, is_beat = trade.is_valid(), beat.is_valid()
-    trades, beats = _trades(trade.filter(is_trade)), _beats(beat.filter(is_beat), _objects(batch.column("symbol").filter(is_beat)))
+    trades = _trades(trade.filter(is_trade), _objects(batch.column("symbol").filter(is_trade)))
+    beats = _beats(beat.filter(is_beat), _objects(batch.column("symbol").filter(is_beat)))
     for symbol, place, one in zip(symbols, zip(*places, strict=True), _objects(is_trade), strict=True):
         yield LogRow(symbol, place, next(trades) if one else next(beats))
 
 
-def _trades(rows: pa.StructArray) -> Iterator[Trade]:
+def _trades(rows: pa.StructArray, symbols: list[str]) -> Iterator[Trade]:
     columns = (_objects(rows.field(name)) for name in READ)
-    for exchange, market, symbol, native, quote, kind, number, price, quantity, quote_volume, side, at in zip(*columns, strict=True):
+    for symbol, exchange, market, native, kind, number, price, quantity, quote_volume, side, at in zip(symbols, *columns, strict=True):
         yield Trade(
-            event_id="", exchange=exchange, market=market, symbol=symbol, native_symbol=native, quote_currency=quote, kind=kind,
+            event_id="", exchange=exchange, market=market, symbol=symbol, native_symbol=native, quote_currency="", kind=kind,
             trade_id=number, price=price, quantity=quantity, quote_volume=quote_volume, side=side, timestamp=at,
             ingestion_timestamp=at, raw_event_payload="",
         )  # fmt: skip

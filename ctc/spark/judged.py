@@ -73,4 +73,4 @@ def read_by(place: Place | None) -> Column:
 
 def _place(shard: Column, number: Column, position: Column) -> Column:
     """Sorted as the log is: a sequence number has up to 56 digits, and as text the longer one is the larger."""
-    return F.struct(shard.alias("shard"), F.length(number).alias("digits"), number.alias("number"), position.alias("position"))
+    return F.struct(shard.alias("shard"), F.octet_length(number).alias("digits"), number.alias("number"), position.alias("position"))

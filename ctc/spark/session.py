@@ -26,9 +26,10 @@ KAFKA_JARS = ROOT / ".tools" / "kafka" / "spark" / "jars"
 SOURCE_JARS = {"kinesis": None, "kafka": KAFKA_JARS}
 # Made by `make setup` (ctc.spark.archive).
 ARCHIVE = ROOT / ".tools" / "spark.jsa"
-# The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades.
+# The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades. Over nine million a job takes
+# twice as long by it (docs/BENCH.md).
+QUICK_START = "-XX:TieredStopAtLevel=1"
 JAVA_OPTIONS = (
-    "-XX:TieredStopAtLevel=1",
     "-Xlog:disable",
     "-Xlog:all=error:stderr",
     "-Xss4m",
@@ -39,10 +40,12 @@ JAVA_OPTIONS = (
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
-def build_session(settings: Settings, app: str, state: Path, java_options: tuple[str, ...] | None = None) -> SparkSession:
+def build_session(
+    settings: Settings, app: str, state: Path, java_options: tuple[str, ...] | None = None, *, long: bool = False
+) -> SparkSession:
     """A session with the lake's catalog as `lake`; on EMR the master and the jars are the cluster's.
 
-    `java_options` take the place of those that use the class archive.
+    `java_options` take the place of those that use the class archive. A `long` one is compiled for speed, not for its start.
     """
     if java_options is None:
         java_options = (f'"-XX:SharedArchiveFile={ARCHIVE}"',) if ARCHIVE.is_file() else ()
@@ -50,7 +53,7 @@ def build_session(settings: Settings, app: str, state: Path, java_options: tuple
     for key, value in {**_engine(settings, state), **_catalog(settings)}.items():
         builder = builder.config(key, value)
     if settings.spark.master:
-        for key, value in _local(settings, state, java_options).items():
+        for key, value in _local(settings, state, java_options if long else (QUICK_START, *java_options)).items():
             builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")

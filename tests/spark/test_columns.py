@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from log_strategies import SYMBOL, Log, Tape, logs, small_settings
 
 from ctc.codec import Line
-from ctc.detect import ALL_DETECTORS, SymbolFold
+from ctc.detect import ALL_DETECTORS, SymbolFold, columns
 from ctc.detect.columns import ColumnFold, Columns
 from ctc.model import Heartbeat, Position, Trade
 from ctc.settings import Settings
@@ -107,3 +107,9 @@ def busy(seed: int, minutes: int = 90) -> Tape:
 def test_nearly_all_of_a_market_is_taken_as_columns(seed: int) -> None:
     lines, plain = compared(busy(seed).log, seed)
     assert plain > 0.8 * lines > 5_000
+
+
+def test_beside_a_detector_that_takes_no_sums_every_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "COLUMNAR", frozenset({"volume", "whales"}))
+    assert compared(busy(4, minutes=10).log, 4)[1] == 0
+    assert compared(busy(4, minutes=10).log, 4, frozenset({"volume", "whales"}))[1] > 0
