@@ -8,8 +8,10 @@ told to the detectors trade by trade, in its turn. All other lines go through `S
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +28,7 @@ from ctc.settings import Settings
 
 SHORTEST = 64  # lines of a stretch that is worth it
 ONE_BY_ONE, AT_MOST = 256, 8_192  # lines that are folded one by one before the next look; twice as many each time that none are plain
+NEAR, FAR = 1_024, 1 << 20  # lines that are looked at in one go; twice as many each time that all are plain, else half: a look ahead costs
 COLUMNAR = frozenset({"volume", "whales", "spread"})  # detectors that can be told sums; beside another one each line is told
 SCALE = -18
 _WORD = 32  # bits: sums of a batch's words fit 64
@@ -33,6 +36,7 @@ _SURE = 1 - 1e-9  # sums that are compared with a threshold are floats: those ju
 Ints = npt.NDArray[np.int64]
 Space = tuple[str, str, str, str]  # exchange, market, native symbol, kind
 Lane = tuple[str, str, str]  # exchange, native symbol, side
+Beats = list[tuple[int, Heartbeat]]  # number of the line, ascending
 
 
 class Columns(ABC):
@@ -55,7 +59,7 @@ class Columns(ABC):
     exchanges: Sequence[str]
     spaces: Sequence[Space]
     lanes: Sequence[Lane]
-    beats: Sequence[tuple[int, Heartbeat]]
+    beats: Beats
 
     @abstractmethod
     def trades(self, numbers: Ints) -> Iterator[tuple[Position, Trade]]:
@@ -85,7 +89,7 @@ class ColumnFold(SymbolFold):
 
     def __init__(self, symbol: str, settings: Settings, detectors: frozenset[str] = ALL_DETECTORS, shortest: int = SHORTEST) -> None:
         super().__init__(symbol, settings, detectors)
-        self._detectors, self._shortest = detectors, shortest
+        self._detectors, self._shortest, self._sight = detectors, shortest, NEAR
         self._widths = (settings.volume.window_s * SECOND_US, settings.spread.window_s * SECOND_US)
         self._threshold = float(settings.whales.threshold) * _SURE
 
@@ -94,7 +98,9 @@ class ColumnFold(SymbolFold):
         start, some = 0, ONE_BY_ONE
         with localcontext(EXACT):
             while start < columns.count:
-                end = self._plain_until(columns, start)
+                until = min(columns.count, start + self._sight)
+                end = self._plain_until(columns, start, until)
+                self._sight = min(2 * self._sight, FAR) if end == until else max(self._sight // 2, NEAR)
                 if end - start >= self._shortest:
                     self._take_plain(columns, start, end)
                     start, some = end, ONE_BY_ONE
@@ -105,32 +111,31 @@ class ColumnFold(SymbolFold):
                 start, some = end, min(2 * some, AT_MOST)
         return self._outcomes()
 
-    def _plain_until(self, columns: Columns, start: int) -> int:
-        """The first line from `start` on that is not plain, as the state is now."""
+    def _plain_until(self, columns: Columns, start: int, end: int) -> int:
+        """The first line from `start` to before `end` that is not plain, as the state is now, else `end`."""
         if self._state.dedup.waiting or self._clock is None or not self._detectors <= COLUMNAR:
             return start
-        first, end = int(np.searchsorted(columns.lines, start)), columns.count
+        first, last = (int(each) for each in np.searchsorted(columns.lines, (start, end)))
         newest: dict[Space, tuple[int, Ints]] = {}  # the id before the first, and the lines of the trades
         for number, space in enumerate(columns.spaces):
-            rows = first + np.flatnonzero(columns.space[first:] == number)
-            last = self._dedup.newest("|".join(space))
-            if last is None:
+            rows = first + np.flatnonzero(columns.space[first:last] == number)
+            known = self._dedup.newest("|".join(space))
+            if known is None:
                 end = min(end, int(columns.lines[rows[0]])) if len(rows) else end
                 continue
-            end = _up_to(end, columns.lines[rows], columns.ids[rows] != np.arange(last + 1, last + 1 + len(rows)))
-            newest[space] = last, columns.lines[rows]
+            end = _up_to(end, columns.lines[rows], columns.ids[rows] != np.arange(known + 1, known + 1 + len(rows)))
+            newest[space] = known, columns.lines[rows]
         beats, clocks = [start], [self._clock]
-        for line, beat in columns.beats:
-            if start <= line < end:
-                if not self._counts_at_once(beat, line, newest):
-                    end = line
-                    break
-                beats.append(line)
-                clocks.append(max(clocks[-1], to_us(beat.heartbeat)))
-        last_row = int(np.searchsorted(columns.lines, end))
-        lines = columns.lines[first:last_row]
+        for line, beat in _of(columns.beats, start, end):
+            if not self._counts_at_once(beat, line, newest):
+                end = line
+                break
+            beats.append(line)
+            clocks.append(max(clocks[-1], to_us(beat.heartbeat)))
+        last = int(np.searchsorted(columns.lines, end))
+        lines = columns.lines[first:last]
         clock = np.array(clocks, np.int64)[np.searchsorted(np.array(beats), lines, "right") - 1]
-        return _up_to(end, lines, columns.us[first:last_row] < (clock - self._lateness_us) // MS_US * MS_US)
+        return _up_to(end, lines, columns.us[first:last] < (clock - self._lateness_us) // MS_US * MS_US)
 
     def _counts_at_once(self, beat: Heartbeat, line: int, newest: dict[Space, tuple[int, Ints]]) -> bool:
         """Whether all ids that it names stand before it in the log."""
@@ -150,7 +155,7 @@ class ColumnFold(SymbolFold):
 
     def _take_plain(self, columns: Columns, start: int, end: int) -> None:
         first, last = (int(each) for each in np.searchsorted(columns.lines, (start, end)))
-        beats = [(line, beat) for line, beat in columns.beats if start <= line < end]
+        beats = _of(columns.beats, start, end)
         self._note(columns, first, last)
         edges = self._edges(beats)
         # The part of the stretch that a trade belongs to: parts end with a heartbeat that closes a window.
@@ -194,7 +199,7 @@ class ColumnFold(SymbolFold):
             if len(rows):
                 ((_, self._newest[exchange]),) = columns.trades(first + rows[-1:])
 
-    def _edges(self, beats: list[tuple[int, Heartbeat]]) -> list[int]:
+    def _edges(self, beats: Beats) -> list[int]:
         """The lines of the heartbeats that may close a window."""
         assert self._clock is not None
         edges, next_us = [], self._next_close(self._clock)
@@ -208,7 +213,7 @@ class ColumnFold(SymbolFold):
         """When the clock closes the next window."""
         return min(closed_before(clock, width, self._lateness_us) + width for width in self._widths) + self._lateness_us
 
-    def _beats(self, beats: list[tuple[int, Heartbeat]], turn: int, until: int) -> int:
+    def _beats(self, beats: Beats, turn: int, until: int) -> int:
         """Take in the heartbeats from number `turn` on whose line is before `until`; the number of the next."""
         while turn < len(beats) and beats[turn][0] < until:
             self._dedup.heartbeat(beats[turn][1])
@@ -218,7 +223,7 @@ class ColumnFold(SymbolFold):
         return turn
 
     def _watched_by_whales(
-        self, columns: Columns, first: int, last: int, beats: list[tuple[int, Heartbeat]]
+        self, columns: Columns, first: int, last: int, beats: Beats
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which trades may fire: of milliseconds that hold more than the threshold, or that may have begun before. And which are of
         milliseconds that may still grow after the stretch."""
@@ -301,6 +306,11 @@ def _totals(words: npt.NDArray[np.uint32], starts: Ints) -> list[Decimal]:
         Decimal(low + (second << _WORD) + (third << 2 * _WORD) + (high << 3 * _WORD)).scaleb(SCALE, EXACT)
         for low, second, third, high in sums.tolist()
     ]
+
+
+def _of(beats: Beats, start: int, end: int) -> Beats:
+    """Those on the lines from `start` to before `end`."""
+    return beats[bisect_left(beats, start, key=itemgetter(0)) : bisect_left(beats, end, key=itemgetter(0))]
 
 
 def _up_to(end: int, lines: Ints, wrong: npt.NDArray[np.bool_]) -> int:
