@@ -60,7 +60,7 @@ def alerts(
             return
         found = newest(settings, type=type, symbol=symbol, since=since, limit=limit or 50)
     names = COLUMNS if format == "table" else Alert.__struct_fields__
-    write(names, [_row(alert, format) for alert in found], format, count=len(found), wrap="what")
+    write(names, [_row(alert, format) for alert in found], format, wrap="what")
 
 
 def _follow(

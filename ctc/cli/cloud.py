@@ -42,7 +42,7 @@ def telling(command: str) -> Callable[[str], None]:
 def write_runs(runs: list[JobRun], format: Format) -> None:
     """Job runs, newest first."""
     rows = [(run.name, run.id, run.state, run.created_at, run.details or None) for run in runs]
-    write(("name", "id", "state", "created", "details"), rows, format, count=len(rows), wrap="details")
+    write(("name", "id", "state", "created", "details"), rows, format, wrap="details")
 
 
 def show_deployment(profile: str, name: str, format: Format) -> None:
@@ -52,6 +52,6 @@ def show_deployment(profile: str, name: str, format: Format) -> None:
     from ctc.cloud.parts import parts_of
 
     rows = look(parts_of(find(profile, name)))
-    write(Row._fields, rows, format, count=len(rows), wrap="detail")
+    write(Row._fields, rows, format, wrap="detail")
     if all(row.state == "unknown" for row in rows):
         raise SetupError(f"AWS answered none of it, first: {rows[0].detail}")

@@ -58,4 +58,4 @@ def deploy(
     if "upload" in wanted:
         made = do.upload(profile, name, say).made
         rows = [("API", made.api_url), ("dashboard", made.dashboard_url), ("code", made.artifacts_bucket), ("image", made.image)]
-        write(("what", "where"), rows, format, count=len(rows))
+        write(("what", "where"), rows, format)

@@ -87,7 +87,7 @@ def ls(
         marks = box.replayed()
         found = list(islice(_matching(box, category, reason, day, symbol), limit))
     names = TABLE if format == "table" else (*Letter.__struct_fields__, "replayed")
-    write(names, [_row(letter, marks.get(letter.id), format) for letter in found], format, count=len(found))
+    write(names, [_row(letter, marks.get(letter.id), format) for letter in found], format)
 
 
 @dlq.command()
@@ -166,7 +166,7 @@ def replay(
 
 def _say(found: list[Again], sending: list[Again], yes: bool, format: Format) -> None:
     rows = [(each.letter.id, each.letter.arrived_at, each.letter.category, each.letter.symbol, each.outcome) for each in found]
-    write(("id", "arrived_at", "category", "symbol", "outcome"), rows, format, count=len(rows))
+    write(("id", "arrived_at", "category", "symbol", "outcome"), rows, format)
     trades = sum(len(each.trades) for each in sending)
     words = f"{len(found)} letters: {trades} trades of {len(sending)} {'sent' if yes else 'can be sent (--yes does)'}"
     print(f"{words}, {len(found) - len(sending)} stay", file=sys.stderr)

@@ -84,7 +84,7 @@ def fetch(
         finally:
             screen.end()
             if rows:
-                write(COLUMNS, rows, format, count=len(rows))
+                write(COLUMNS, rows, format)
 
 
 def markets_of(settings: Settings, symbols: str | None, exchange: str | None) -> list[Market]:

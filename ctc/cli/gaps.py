@@ -48,7 +48,7 @@ def gaps(
     known_symbol(load_state(state), symbol)
     with reachable(state) as settings:
         rows = [row for row in ledger(settings, symbol) if ids in ("all", row[COLUMNS.index("state")])]
-    write(COLUMNS, rows, format, count=len(rows))
+    write(COLUMNS, rows, format)
 
 
 def ledger(settings: Settings, symbol: str | None = None) -> list[tuple[Any, ...]]:

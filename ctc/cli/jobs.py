@@ -66,7 +66,7 @@ def ls(format: Annotated[Format, typer.Option(help="json and csv for machines.")
     ctc jobs ls --format json
     """
     rows = [(command.name or "", _summary(command.callback.__doc__)) for command in run.registered_commands if command.callback is not None]
-    write(("job", "what it does"), rows, format, count=len(rows))
+    write(("job", "what it does"), rows, format)
 
 
 def _summary(text: str | None) -> str:
@@ -135,18 +135,18 @@ def reprocess(
         _show_differences(done.comparison.differences, format)
     else:
         rows = done.comparison.summary()
-        write(("verdict", "reason", "rule", "alerts"), rows, format, count=len(rows))
+        write(("verdict", "reason", "rule", "alerts"), rows, format)
 
 
 def _show_differences(found: Sequence[msgspec.Struct], format: Format) -> None:
     columns = found[0].__struct_fields__ if found else ("verdict", "reason", "alert_id")
     rows = [tuple(", ".join(v) if isinstance(v := getattr(each, name), tuple) else v for name in columns) for each in found]
-    write(columns, rows, format, count=len(rows))
+    write(columns, rows, format)
 
 
 def _show_swap(swapped: msgspec.Struct, format: Format) -> None:
     columns = swapped.__struct_fields__
-    write(columns, [tuple(getattr(swapped, name) for name in columns)], format, count=1)
+    write(columns, [tuple(getattr(swapped, name) for name in columns)], format)
 
 
 @run.command("maintain")
@@ -176,7 +176,7 @@ def maintain(
         say("starting Spark")
         with engine("maintain", settings, state) as spark:
             done = [each.row() for each in tidy(spark, settings, chosen, timedelta(hours=keep_hours), say)]
-    write(COLUMNS, done, format, count=len(done))
+    write(COLUMNS, done, format)
 
 
 @run.command("evolve")
@@ -210,7 +210,7 @@ def evolve(
         say("starting Spark")
         with engine("evolve", settings, state) as spark:
             checks = add(spark, settings, table, column, type, given, say)
-    write(("what", "seen", "holds"), [(each.what, each.seen, each.holds) for each in checks], format, count=len(checks), wrap="seen")
+    write(("what", "seen", "holds"), [(each.what, each.seen, each.holds) for each in checks], format, wrap="seen")
 
 
 @run.command("history")
@@ -256,7 +256,7 @@ def history(
     columns = ("exchange", "symbol", "first_id", "last_id", "loaded", "there_before", "holes", "refused", "requests", "merged_of_symbol")
     counts = ("first", "last", "trades", "known", "holes", "refused", "requests")
     rows = [(e.market.exchange, e.market.symbol, *(getattr(e, name) for name in counts), merged.get(e.market.symbol)) for e in loaded]
-    write(columns, rows, format, count=len(rows))
+    write(columns, rows, format)
 
 
 def _refuse_no_range(since: datetime | None, until: datetime | None, from_id: int | None, to_id: int | None) -> None:
@@ -295,7 +295,7 @@ def wallets(
         with engine("wallets", settings, state) as spark:
             done = score(spark, settings, DynamoWallets(settings), asked, AlphaRules(), say)
     columns = WalletReport.__struct_fields__
-    write(columns, [tuple(getattr(each, name) for name in columns) for each in done.reports], format, count=len(done.reports))
+    write(columns, [tuple(getattr(each, name) for name in columns) for each in done.reports], format)
 
 
 @run.command("daily")
@@ -330,7 +330,7 @@ def daily(
             done = compute(spark, settings, settings, span, ALL_DETECTORS, say)
     rows: list[tuple[str, str, str, int]] = [("merged", "", each.symbol, each.merged) for each in merged]
     rows += done.comparison.summary()
-    write(("verdict", "reason", "rule", "alerts"), rows, format, count=len(rows))
+    write(("verdict", "reason", "rule", "alerts"), rows, format)
 
 
 Day = Annotated[datetime | None, typer.Option("--date", parser=moment, metavar="DATE", help="The day, UTC; without it yesterday.")]
@@ -358,7 +358,7 @@ def quality_checks(
 
     with stores(state, profile) as settings:
         done = check(settings, _day(day))
-    write(("check", "broken"), [(each.what, each.broken) for each in done.checks], format, count=len(done.checks))
+    write(("check", "broken"), [(each.what, each.broken) for each in done.checks], format)
     refuse_failed(done)
 
 
@@ -379,7 +379,7 @@ def update_catalog(
 
     with stores(state, profile) as settings:
         done = refresh(settings)
-    write(("table", "rows", "columns"), [(each.table, each.rows, each.columns) for each in done], format, count=len(done))
+    write(("table", "rows", "columns"), [(each.table, each.rows, each.columns) for each in done], format)
 
 
 @run.command("publish-metrics")
@@ -402,7 +402,7 @@ def publish_metrics(
     with stores(state, profile) as settings:
         done = publish(settings, check(settings, _day(day)))
     rows = [(name, value, done.new) for name, value in done.figures.items()]
-    write(("metric", "value", "published_now"), rows, format, count=len(rows))
+    write(("metric", "value", "published_now"), rows, format)
 
 
 def start(words: Sequence[str]) -> int:

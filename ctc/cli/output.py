@@ -1,6 +1,6 @@
 """Rows on stdout, as a table, JSON or CSV: decimals keep every digit, times are ISO with Z.
 
-`write` takes rows that are all there, `Rows` rows that come one by one. A table fits the terminal; into a pipe it goes
+`write` takes all rows at once, `Rows` rows that come one by one. A table fits the terminal; into a pipe it goes
 whole and without colours, unless COLUMNS says how wide it may be.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WIDEST = 48  # characters of one cell on screen
 NARROWEST = 20  # to which a cell of text gives way before a column is left out
-COUNTED = 100_000  # rows of an unknown number that are counted beyond the screen's, a second's work
+COUNTED = 100_000  # rows that are counted beyond the screen's, at most: a second's work where they are read meanwhile
 _BETWEEN = 2  # columns
 _AROUND = 5  # lines of a screen that the table's head and the prompt take
 Row = Sequence[Any]
@@ -36,11 +36,10 @@ def write(
     rows: Iterable[Row],
     format: Format,
     *,
-    count: int | None = None,
     out: TextIO | None = None,
     wrap: str | None = None,
 ) -> None:
-    """Write `count` rows, or as many as come; what is not data, such as what did not fit on the screen, goes to stderr.
+    """Write rows; what is not data, such as what did not fit on the screen, goes to stderr.
 
     In a table the column `wrap` goes on in the next line instead of being cut.
     """
@@ -52,7 +51,7 @@ def write(
     else:
         from rich.console import Console
 
-        _table(names, rows, count, Console(file=out), Console(stderr=True), wrap)
+        _table(names, rows, Console(file=out), Console(stderr=True), wrap)
 
 
 class Rows:
@@ -129,7 +128,7 @@ def _csv(names: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
     writer.writerows([_text(value) for value in row] for row in rows)
 
 
-def _table(names: Sequence[str], rows: Iterable[Row], count: int | None, screen: Console, notes: Console, wrap: str | None) -> None:
+def _table(names: Sequence[str], rows: Iterable[Row], screen: Console, notes: Console, wrap: str | None) -> None:
     """As much as the terminal holds, and a word about the rest; all of it into a pipe."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -157,8 +156,8 @@ def _table(names: Sequence[str], rows: Iterable[Row], count: int | None, screen:
     for row in cells:
         table.add_row(*(Text(text) for text in row[: len(widths)]))
     (screen if bounded else Console(file=screen.file, width=sum(widths) + _BETWEEN * len(widths))).print(table)
-    hidden = sum(1 for _ in islice(left, COUNTED)) if count is None else count - len(shown)
-    if hidden == COUNTED and count is None:
+    hidden = sum(1 for _ in islice(left, COUNTED))
+    if hidden == COUNTED:
         notes.print(f"{hidden:,} more rows, or more than that; --format json or csv gives all")
     elif hidden:
         notes.print(f"{hidden:,} more rows; --format json or csv gives all {hidden + len(shown):,}")

@@ -75,7 +75,7 @@ def list_named(format: Format) -> None:
     from ctc.aws.named import names
 
     rows = list(names().items())
-    write(("name", "what it answers"), rows, format, count=len(rows))
+    write(("name", "what it answers"), rows, format)
 
 
 def answer_named(

@@ -33,6 +33,6 @@ def ready(
         found = checks(profile, name, say)
     words = {True: "ok", False: "MISSING"} if format == "table" else {True: True, False: False}
     rows = [(each.check, words[each.ok], each.found, each.remedy) for each in found]
-    write(Check._fields, rows, format, count=len(rows), wrap="found")
+    write(Check._fields, rows, format, wrap="found")
     if missing := [each.check for each in found if not each.ok]:
         raise SetupError(f"{len(missing)} of {len(found)} are missing: {', '.join(missing)}")

@@ -69,7 +69,7 @@ def record(
             asyncio.run(_run(settings, folder, minutes, out))
         finally:
             listed = folder.sealed
-            write(COLUMNS, [_row(entry, format) for entry in listed], format, count=len(listed))
+            write(COLUMNS, [_row(entry, format) for entry in listed], format)
 
 
 async def _run(settings: Settings, folder: Any, minutes: float | None, out: Path) -> None:
@@ -149,7 +149,7 @@ def _check(out: Path, format: Format) -> None:
         raise ConfigError(f"there is no folder {out}: name one that was recorded into with --out")
     found = list(check(out))
     rows = [(entry.file, entry.frames, entry.bytes, wrong or "ok") for entry, wrong in found]
-    write(("file", "frames", "bytes", "found"), rows, format, count=len(rows), wrap="found")
+    write(("file", "frames", "bytes", "found"), rows, format, wrap="found")
     bad = [entry.file for entry, wrong in found if wrong]
     if bad:
         raise RecordingError(f"{len(bad)} of {len(found)} files in {out} are not what was recorded: {', '.join(bad)}")

@@ -63,7 +63,7 @@ def show_status(state: Path, format: Format) -> None:
         said = "runs" if up else "is stopped; this is what it said last"
         print(f"the session on the {settings.session.title} {said}", file=sys.stderr)
         rows = [_shown(row) for row in rows]
-    write(COLUMNS, rows, format, count=len(rows), wrap="trouble")
+    write(COLUMNS, rows, format, wrap="trouble")
 
 
 def _shown(row: tuple[Any, ...]) -> tuple[Any, ...]:

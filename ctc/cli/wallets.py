@@ -61,7 +61,7 @@ def wallets(
     for line in _about(run, role, horizon):
         notes.print(Text(line), soft_wrap=True)
     names = COLUMNS if format == "table" else WalletScore.__struct_fields__
-    write(names, [_row(score, format) for score in scores], format, count=len(scores))
+    write(names, [_row(score, format) for score in scores], format)
 
 
 def _scores(store: Any, run: str, address: str | None) -> list[WalletScore]:

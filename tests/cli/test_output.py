@@ -55,7 +55,7 @@ def plain(text: str) -> list[str]:
     return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
 
 
-TABLE = "write(('at', 'n', 'what'), [('2026', Decimal('123456789.123456789'), LONG)] * 3, 'table', count=3{})"
+TABLE = "write(('at', 'n', 'what'), [('2026', Decimal('123456789.123456789'), LONG)] * 3, 'table'{})"
 ROWS = "rows = Rows(('at', 'side', 'what'), (4, 4), 'table')\nrows.add(('2026', 'buy', LONG), {'side': 'green'})"
 
 
@@ -71,7 +71,7 @@ def test_table_fits_the_terminal(columns: int, program: str) -> None:
 
 def test_text_gives_way_to_the_columns_on_its_right() -> None:
     """And is not left to push them off the screen."""
-    head, _, row = plain(shown(60, "write(('what', 'low', 'high'), [(LONG, Decimal('-1.25'), Decimal('7.75'))], 'table', count=1)"))
+    head, _, row = plain(shown(60, "write(('what', 'low', 'high'), [(LONG, Decimal('-1.25'), Decimal('7.75'))], 'table')"))
     assert head.split() == ["what", "low", "high"]
     assert row.split()[-2:] == ["-1.25", "7.75"]
     assert len(row) <= 60
@@ -87,7 +87,7 @@ def test_piped_table_is_whole_and_plain(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("COLUMNS", raising=False)
     out = StringIO()
     names = [f"column_{n}" for n in range(20)]
-    write(names, [[LONG] * 20] * 100, "table", count=100, out=out)
+    write(names, [[LONG] * 20] * 100, "table", out=out)
     lines = out.getvalue().splitlines()
     assert len(lines) == 102
     assert lines[-1].count(LONG) == 20
@@ -114,7 +114,7 @@ def test_rows_are_written_one_by_one(format: str) -> None:
 
 def test_lists_are_json_in_csv_too() -> None:
     out = StringIO()
-    write(("rules",), [(("not_json", "late"),)], "csv", count=1, out=out)
+    write(("rules",), [(("not_json", "late"),)], "csv", out=out)
     assert out.getvalue() == 'rules\n"[""not_json"",""late""]"\n'
 
 
@@ -123,7 +123,7 @@ def test_lists_are_json_in_csv_too() -> None:
 def test_tables_do_not_steer_the_terminal(text: str) -> None:
     out = StringIO()
     Rows(("a", "b"), (5,), "table", out).add((text, text))
-    write(("a",), [(text,)], "table", count=1, out=out)
+    write(("a",), [(text,)], "table", out=out)
     assert all(letter.isprintable() or letter == "\n" for letter in out.getvalue())
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from ctc.errors import RecordingError
+from ctc.session import OWNED
 from ctc.sources import surveyed as module
 from ctc.sources.normalize import Normalizer
 from ctc.sources.survey import survey
-from ctc.sources.surveyed import kept, surveyed
+from ctc.sources.surveyed import KEPT, kept, surveyed
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "realdata"
 FRAME = '{"e":"trade","E":1723075200123,"s":"BTCUSDT","t":%d,"p":"100.0","q":"1.0","T":1723075200123,"m":false,"M":true}\n'
@@ -54,3 +55,7 @@ def test_a_folder_without_one_or_with_a_broken_one_is_no_trouble(tmp_path: Path)
     assert kept(tmp_path, [path]).found.spaces == [("binance", "spot", "BTCUSDT", "trade")]
     (tmp_path / module.KEPT).write_bytes(b"\x00cut")
     assert kept(tmp_path, [path]).found.spaces == [("binance", "spot", "BTCUSDT", "trade")]
+
+
+def test_what_is_kept_goes_with_the_session() -> None:
+    assert KEPT in OWNED
