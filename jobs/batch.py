@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pyspark.sql.functions import lit, struct, to_json
 
+from ctc.aws.log import Span
 from ctc.errors import CtcError
 from ctc.java import require_java
 from ctc.session import reachable
 from ctc.settings import become_child, session_state
-from ctc.spark.batch import FOUND, Span, outcomes_of, rows_of
+from ctc.spark.batch import FOUND, outcomes_of, rows_of
 from ctc.spark.session import build_session
 
 MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"  # Spark's own form has milliseconds

@@ -136,10 +136,7 @@ class NamedReader(LakeReader):
             return f'"{at.table}"'
         if at.snapshot not in {commit.snapshot_id for commit in commits().get(at.table, [])}:
             raise ConfigError(f"{at.table} has no snapshot {at.snapshot}: `ctc query --named snapshots` lists those of raw_trades")
-        self._refresh(at.table)
-        scan = self._select(at.table, self._find()[at.table]).removesuffix(")") + f", snapshot_from_id = {at.snapshot})"
-        self._connection.execute(f'create or replace view "{at.table}@{at.snapshot}" as {scan}')
-        return f'"{at.table}@{at.snapshot}"'
+        return self.as_of(at.table, at.snapshot)
 
 
 def snapshot_at(commits: dict[str, list[Commit]], table: str, moment: datetime) -> int:

@@ -87,6 +87,14 @@ class LakeReader:
         with self._connection.cursor() as cursor, self._translating(names):
             yield cursor.execute(sql, dict(parameters) if parameters else None)
 
+    def as_of(self, name: str, snapshot: int) -> str:
+        """What a question calls the table as of a snapshot. Raises LakeError where it is not there."""
+        view, location = f"{name}@{snapshot}", self._find()[name]
+        with self._lock:
+            self._sign()
+            self._point(view, scan(location, snapshot))
+        return f'"{view}"'
+
     def close(self) -> None:
         """Let go of the connection; the reader is of no use afterwards."""
         self._connection.close()
@@ -113,7 +121,8 @@ class LakeReader:
             self._sign()
             for name in sorted(named):
                 if self._views.get(name) != (location := locations[name]):
-                    self._point(name, location)
+                    self._point(name, self._select(name, location))
+                    self._views[name] = location
         return sorted(locations)
 
     def _sign(self) -> None:
@@ -124,22 +133,26 @@ class LakeReader:
             self._connection.execute(secret)
             self._secret = secret
 
-    def _point(self, name: str, location: str) -> None:
+    def _point(self, name: str, scan: str) -> None:
         view = name.replace('"', '""')
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(f'create or replace view "{view}" as {self._select(name, location)}')
+                cursor.execute(f'create or replace view "{view}" as {scan}')
         except duckdb.Error as error:
-            raise LakeError(f"the table {name} at {location} can't be read: {_first_line(error)}") from error
-        self._views[name] = location
+            raise LakeError(f"the table {name} can't be read: {_first_line(error)}") from error
 
     def _select(self, name: str, location: str) -> str:
         """What a table's view reads."""
-        path = location.replace("'", "''")
-        return f"select * from iceberg_scan('{path}')"  # noqa: S608 - quoted
+        return scan(location)
 
     def _where(self) -> str:
         return self._settings.aws.endpoint or self._settings.aws.region
+
+
+def scan(location: str, snapshot: int | None = None) -> str:
+    """A query of all that a table holds, by its metadata file: as of a snapshot, or as the file has it."""
+    path, when = location.replace("'", "''"), "" if snapshot is None else f", snapshot_from_id = {snapshot}"
+    return f"select * from iceberg_scan('{path}'{when})"  # noqa: S608 - quoted
 
 
 def check_read_only(sql: str) -> None:

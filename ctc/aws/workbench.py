@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from ctc.aws.history import LakeHistory, as_of
-from ctc.aws.query import LakeReader, check_read_only, without_explain
+from ctc.aws.query import LakeReader, check_read_only, scan, without_explain
 from ctc.errors import ConfigError
 from ctc.settings import Settings
 
@@ -113,13 +113,10 @@ class Workbench(LakeReader):
         )
 
     def _select(self, name: str, location: str) -> str:
-        every = super()._select(name, location)
         if self._moment is None:
-            return every
+            return super()._select(name, location)
         found = as_of(self._history.commits().get(name, []), self._moment)
-        if found is None:
-            return f"{every} limit 0"
-        return every.removesuffix(")") + f", snapshot_from_id = {found.snapshot_id})"
+        return f"{scan(location)} limit 0" if found is None else scan(location, found.snapshot_id)
 
 
 def _sources(tree: Any) -> Iterator[tuple[str, str]]:

@@ -108,9 +108,9 @@ def reprocess(
     if snapshot is not None and as_of is not None:
         raise ConfigError("--snapshot and --as-of name two states of the table: give one of them")
     chosen, changes = frozenset(names(DETECTORS, detectors)), values(set_)
+    from ctc.aws.log import Span
     from ctc.daily.stores import stores
     from ctc.schema import RAW_TRADES
-    from ctc.spark.batch import Span
     from ctc.spark.job import engine
     from ctc.spark.reprocess import reprocess as compute
     from ctc.spark.swap import Swapped
@@ -314,9 +314,9 @@ def daily(
     """
     if since is None or until is None or until <= since:
         raise ConfigError("say which day: --since and a later --until, as in --since 2026-11-23 --until 2026-11-24")
+    from ctc.aws.log import Span
     from ctc.daily.stores import stores
     from ctc.detect import ALL_DETECTORS
-    from ctc.spark.batch import Span
     from ctc.spark.historical import merge as merge_files
     from ctc.spark.job import engine
     from ctc.spark.reprocess import reprocess as compute

@@ -1,109 +1,73 @@
 """The detectors once more, in batch, over what the lake kept of the log: `raw_trades` and `heartbeats` in log order.
 
-The lines of a symbol are sorted by (shard, sequence number, position) and run through the very fold that the stream runs, so a
-batch over a whole session says exactly what the session said (docs/FOLDS.md). A part of a session is warmed up before it begins.
+The lines of a symbol, sorted by (shard, sequence number, position), go through the very fold that the stream runs, so a batch over a
+whole session says exactly what the session said (docs/FOLDS.md). A part of a session is warmed up before it begins. A symbol is a
+task, which reads and sorts its lines itself (ctc/aws/log.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyspark import SparkFiles
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from ctc.aws.log import BEAT, CLOSING, PLACE, READ, WARM_UP, Span, pinned, sorted_lines
 from ctc.aws.rows import rows_of_alerts, rows_of_bars, rows_of_spreads
 from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS, Outcomes
 from ctc.detect.columns import ColumnFold, Columns, Ints
 from ctc.errors import LakeError
 from ctc.model import Alert, Bar, Heartbeat, Position, Spread, Trade, VenueMark, to_us
-from ctc.schema import ANOMALIES, HEARTBEATS, RAW_TRADES, SPREADS, VOLUME_AGGREGATES, Table
+from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
 from ctc.settings import Settings
 from ctc.spark.session import CATALOG
 
-Order = Literal["log", "event-time"]
-WARM_UP = timedelta(minutes=65)  # an hour of bars, their lateness, and the first minute, which is not whole
-CLOSING = timedelta(minutes=2)  # of heartbeats after the last window: past its lateness and a hole's patience
 FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
 OUTCOMES = "symbol string, clock_us long, final boolean, outcomes binary"
-PLACE = ("shard", "sequence_number", "position")
-# What a fold reads of a trade; the rest stays where it is.
-READ = ("exchange", "market", "native_symbol", "kind", "trade_id", "price", "quantity", "quote_volume", "side", "timestamp")
-BEAT = ("timestamp", "producer", "venues", "peg", "final")
 _VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Outcomes).decode
 _NUMBER = lru_cache(maxsize=1)(int)  # of a record, whose lines follow each other
 Batches = Iterable[pa.RecordBatch]
-
-
-class LogRow(NamedTuple):
-    """A line and where it stood: shard, sequence number, position; None where it came by no stream."""
-
-    symbol: str
-    place: tuple[Any, Any, Any]
-    line: Line
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of the lake: symbols (empty: the session's), findings of windows and events in [since, until), tables as of a moment.
-
-    `versions` are snapshots by table, and win over `as_of`. Log order leaves out what has no place in the log (rows of the job
-    `history`); event time takes every trade in the order of the exchanges' times (ctc/spark/event_time.py).
-    Robust alerts shortly after `since` can differ from a whole run's where a cooldown began before the warm-up did.
-    """
-
-    symbols: tuple[str, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    as_of: datetime | None = None
-    order: Order = "log"
-    versions: dict[str, int] = {}
-
-    def holds(self, moment: datetime) -> bool:
-        """Whether a finding of this moment is asked for."""
-        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+OfSymbol = Callable[[str, Batches], Iterator[pa.RecordBatch]]  # a function of a symbol and its lines, as `sorted_lines` gives them
+Place = tuple[Any, Any, Any]  # shard, sequence number, position; None where a line came by no stream
 
 
 def outcomes_of(spark: SparkSession, settings: Settings, span: Span, detectors: frozenset[str] = ALL_DETECTORS) -> DataFrame:
     """Rows of `OUTCOMES`: what the folds said of the lines in log order. Raises LakeError for tables that can't be read as asked."""
-    return in_log_order(spark, settings, span).mapInArrow(folder(settings, detectors), OUTCOMES)
+    return by_symbol(spark, settings, msgspec.structs.replace(span, order="log"), folder(settings, detectors), OUTCOMES)
 
 
-def in_log_order(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
-    """Lines (symbol, place, trade or beat) by symbol, each symbol's whole and sorted in one partition."""
-    trades = trade_lines(spark, settings, span).where("shard is not null")
-    lines = trades.unionByName(beat_lines(spark, settings, span), allowMissingColumns=True)
-    # A sequence number has up to 56 digits: as text, the longer one is the larger.
-    order: list[Column | str] = ["symbol", "shard", F.octet_length("sequence_number"), "sequence_number", "position"]
-    return lines.repartition("symbol").sortWithinPartitions(*order)
+def by_symbol(spark: SparkSession, settings: Settings, span: Span, function: OfSymbol, schema: str) -> DataFrame:
+    """What the function gives for each symbol's lines in the span's order, one symbol a task. Raises LakeError."""
+    symbols = span.symbols or settings.session.symbols
+    task = partial(_task, settings, pinned(settings, span), symbols, function)
+    return spark.range(0, len(symbols), 1, len(symbols)).mapInArrow(task, schema)
+
+
+def _task(settings: Settings, span: Span, symbols: Sequence[str], function: OfSymbol, numbers: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in numbers:
+        for symbol in (symbols[number] for number in batch.column("id").to_pylist()):
+            with tempfile.TemporaryDirectory(dir=SparkFiles.getRootDirectory()) as scratch:
+                yield from function(symbol, sorted_lines(settings, span, symbol, Path(scratch)))
 
 
 def rows_of(outcomes: DataFrame, table: Table, span: Span) -> DataFrame:
     """The rows of one of `FOUND` in these outcomes."""
     columns = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
     return outcomes.select("outcomes").mapInArrow(finder(table, span), columns)
-
-
-def trade_lines(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
-    """Symbol, place and `trade` of every trade that the span reads, its warm-up among them."""
-    found = read_table(spark, settings, RAW_TRADES, span)
-    return found.select("symbol", *PLACE, F.struct(*READ).alias("trade"))
-
-
-def beat_lines(spark: SparkSession, settings: Settings, span: Span) -> DataFrame:
-    """Symbol, place and `beat` of every heartbeat that the span reads."""
-    found = read_table(spark, settings, HEARTBEATS, span)
-    return found.select("symbol", *PLACE, F.struct(*BEAT).alias("beat"))
 
 
 def read_table(spark: SparkSession, settings: Settings, table: Table, span: Span) -> DataFrame:
@@ -123,35 +87,22 @@ def read_table(spark: SparkSession, settings: Settings, table: Table, span: Span
     return rows
 
 
-def folder(settings: Settings, detectors: frozenset[str]) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
-    """A function from sorted lines (symbol, place, trade or beat) to rows of `OUTCOMES`; holds one batch and one fold at a time."""
+def folder(settings: Settings, detectors: frozenset[str]) -> OfSymbol:
+    """A function to rows of `OUTCOMES`; holds one batch and the fold."""
     return partial(_fold, settings, detectors)  # a task gets it by name: a nested function would drag this module's decoders along
 
 
-def _fold(settings: Settings, detectors: frozenset[str], batches: Batches) -> Iterator[pa.RecordBatch]:
-    fold: ColumnFold | None = None
-    current = ""
+def _fold(settings: Settings, detectors: frozenset[str], symbol: str, batches: Batches) -> Iterator[pa.RecordBatch]:
+    fold = ColumnFold(symbol, settings, detectors)
     for batch in batches:
-        for symbol, part in by_symbol(batch):
-            if fold is None or symbol != current:
-                fold, current = ColumnFold(symbol, settings, detectors), symbol
-            yield packed(symbol, fold.take_columns(ArrowColumns(part)))
-
-
-def by_symbol(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """A batch whose symbols follow each other, cut into one for each."""
-    starts = pc.run_end_encode(batch.column("symbol"))
-    begin = 0
-    for symbol, end in zip(starts.values.to_pylist(), starts.run_ends.to_pylist(), strict=True):
-        yield symbol, batch.slice(begin, end - begin)
-        begin = end
+        yield packed(symbol, fold.take_columns(ArrowColumns(symbol, batch)))
 
 
 class ArrowColumns(Columns):
-    """The lines of one symbol (symbol, place, trade or beat) in their order."""
+    """A symbol's lines as `sorted_lines` gives them."""
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._batch, self.count = batch, batch.num_rows
+    def __init__(self, symbol: str, batch: pa.RecordBatch) -> None:
+        self._symbol, self._batch, self.count = symbol, batch, batch.num_rows
         trade, beat = batch.column("trade"), batch.column("beat")
         self.lines = np.flatnonzero(trade.is_valid())
         self._trade = trade.filter(trade.is_valid())
@@ -163,8 +114,7 @@ class ArrowColumns(Columns):
         self.space, self.spaces = self._coded("exchange", "market", "native_symbol", "kind")
         self.lane, self.lanes = self._coded("exchange", "native_symbol", "side")
         valid = beat.is_valid()
-        beats = _beats(beat.filter(valid), _objects(batch.column("symbol").filter(valid)))
-        self.beats = list(zip(np.flatnonzero(valid).tolist(), beats, strict=True))
+        self.beats = list(zip(np.flatnonzero(valid).tolist(), _beats(symbol, beat.filter(valid)), strict=True))
 
     def _coded(self, *names: str) -> tuple[Ints, list[Any]]:
         """For each trade the index of what it has in these columns, and what that is."""
@@ -183,13 +133,16 @@ class ArrowColumns(Columns):
 
     def trades(self, numbers: Ints) -> Iterator[tuple[Position, Trade]]:
         """These trades and their places in the log."""
-        for place, line in _pairs(self._batch.take(pa.array(self.lines[numbers]))) if len(numbers) else ():
+        for place, line in self._pairs(self._batch.take(pa.array(self.lines[numbers]))) if len(numbers) else ():
             assert isinstance(line, Trade)
             yield place, line
 
     def between(self, start: int, end: int) -> Iterator[tuple[Position, Line]]:
         """The lines from `start` to before `end`."""
-        return _pairs(self._batch.slice(start, end - start))
+        return self._pairs(self._batch.slice(start, end - start))
+
+    def _pairs(self, batch: pa.RecordBatch) -> Iterator[tuple[Position, Line]]:
+        return ((_position(*place), line) for place, line in rows_in(self._symbol, batch))
 
 
 def _words(amounts: pa.Decimal128Array) -> npt.NDArray[np.uint32]:
@@ -197,10 +150,6 @@ def _words(amounts: pa.Decimal128Array) -> npt.NDArray[np.uint32]:
     _, data = amounts.buffers()
     words = np.frombuffer(data, np.uint32).reshape(-1, 4)
     return words[amounts.offset : amounts.offset + len(amounts)]
-
-
-def _pairs(batch: pa.RecordBatch) -> Iterator[tuple[Position, Line]]:
-    return ((_position(*row.place), row.line) for row in rows_in(batch))
 
 
 def _position(shard: str, number: str, line: int) -> Position:
@@ -220,23 +169,22 @@ def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
     )
 
 
-def rows_in(batch: pa.RecordBatch) -> Iterator[LogRow]:
-    """The lines of a batch (symbol, place, trade or beat), in its order.
+def rows_in(symbol: str, batch: pa.RecordBatch) -> Iterator[tuple[Place, Line]]:
+    """The lines of a batch in its order, and where each stood.
 
     Made column by column: value by value, Arrow takes several times as long for a line as the folds do.
     """
     trade, beat = batch.column("trade"), batch.column("beat")
-    symbols, *places = (_objects(batch.column(name)) for name in ("symbol", *PLACE))
     is_trade, is_beat = trade.is_valid(), beat.is_valid()
-    trades = _trades(trade.filter(is_trade), _objects(batch.column("symbol").filter(is_trade)))
-    beats = _beats(beat.filter(is_beat), _objects(batch.column("symbol").filter(is_beat)))
-    for symbol, place, one in zip(symbols, zip(*places, strict=True), _objects(is_trade), strict=True):
-        yield LogRow(symbol, place, next(trades) if one else next(beats))
+    trades, beats = _trades(symbol, trade.filter(is_trade)), _beats(symbol, beat.filter(is_beat))
+    places = zip(*(_objects(batch.column(name)) for name in PLACE), strict=True)
+    for place, one in zip(places, _objects(is_trade), strict=True):
+        yield place, next(trades) if one else next(beats)
 
 
-def _trades(rows: pa.StructArray, symbols: list[str]) -> Iterator[Trade]:
+def _trades(symbol: str, rows: pa.StructArray) -> Iterator[Trade]:
     columns = (_objects(rows.field(name)) for name in READ)
-    for symbol, exchange, market, native, kind, number, price, quantity, quote_volume, side, at in zip(symbols, *columns, strict=True):
+    for exchange, market, native, kind, number, price, quantity, quote_volume, side, at in zip(*columns, strict=True):
         yield Trade(
             event_id="", exchange=exchange, market=market, symbol=symbol, native_symbol=native, quote_currency="", kind=kind,
             trade_id=number, price=price, quantity=quantity, quote_volume=quote_volume, side=side, timestamp=at,
@@ -244,9 +192,9 @@ def _trades(rows: pa.StructArray, symbols: list[str]) -> Iterator[Trade]:
         )  # fmt: skip
 
 
-def _beats(rows: pa.StructArray, symbols: list[str]) -> Iterator[Heartbeat]:
+def _beats(symbol: str, rows: pa.StructArray) -> Iterator[Heartbeat]:
     columns = (_objects(rows.field(name)) for name in BEAT)
-    for symbol, at, producer, venues, peg, final in zip(symbols, *columns, strict=True):
+    for at, producer, venues, peg, final in zip(*columns, strict=True):
         yield Heartbeat(heartbeat=at, symbol=symbol, producer=producer, venues=_VENUES.decode(venues), peg=peg, final=final)
 
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,35 +19,28 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from ctc.aws.log import Span
 from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
 from ctc.detect.clock import SECOND_US
 from ctc.model import Alert, Heartbeat, Position, Trade, VenueMark, from_us, space_names, to_us
 from ctc.quality.dedup import is_dense
-from ctc.schema import GAPS
+from ctc.schema import GAPS, RAW_TRADES
 from ctc.settings import Settings
-from ctc.spark.batch import OUTCOMES, PLACE, LogRow, Span, beat_lines, packed, read_table, rows_in, trade_lines
+from ctc.spark.batch import OUTCOMES, Place, by_symbol, packed, read_table, rows_in
 
 PRODUCER = "event-time"
 SILENT_US = 2 * SECOND_US  # without a heartbeat: longer than a producer that is there ever takes
 SPACE = ("exchange", "market", "native_symbol", "kind")
 Hole = tuple[int, int]  # microseconds of the trades on either side of ids that are missing
 Holes = dict[str, list[Hole]]  # by symbol and space, as in `BTC-USDT|binance|spot|BTCUSDT|aggTrade`
-_TURN = {"beat": 0, "trade": 1}
 
 
 def outcomes_by_event_time(spark: SparkSession, settings: Settings, span: Span, detectors: frozenset[str] = ALL_DETECTORS) -> DataFrame:
     """Rows of `OUTCOMES`, as `outcomes_of` gives them for log order."""
-    trades, beats = trade_lines(spark, settings, span), beat_lines(spark, settings, span)
-    holes = holes_of(spark, settings, span)
     until_us = None if span.until is None else to_us(span.until)
-    lines = trades.select("symbol", *PLACE, "trade", F.col("trade.timestamp").alias("at"), F.lit(_TURN["trade"]).alias("turn")).unionByName(
-        beats.select("symbol", *PLACE, "beat", F.col("beat.timestamp").alias("at"), F.lit(_TURN["beat"]).alias("turn")),
-        allowMissingColumns=True,
-    )
-    order = ["symbol", "at", "turn", "trade.exchange", "trade.native_symbol", "trade.kind", "trade.trade_id", "beat.producer"]
-    function = partial(_fold, settings, detectors, holes, until_us)
-    return lines.repartition("symbol").sortWithinPartitions(*order).mapInArrow(function, OUTCOMES)
+    function = partial(_fold, settings, detectors, holes_of(spark, settings, span), until_us)
+    return by_symbol(spark, settings, msgspec.structs.replace(span, order="event-time"), function, OUTCOMES)
 
 
 def holes_of(spark: SparkSession, settings: Settings, span: Span) -> Holes:
@@ -64,8 +55,8 @@ def holes_of(spark: SparkSession, settings: Settings, span: Span) -> Holes:
         natural.setdefault("|".join(row[:5]), []).append((row.first_id, row.last_id))
     before = Window.partitionBy("symbol", *SPACE).orderBy("trade_id")
     rows = (
-        trade_lines(spark, settings, span)
-        .select("symbol", *(f"trade.{name}" for name in SPACE), "trade.trade_id", F.unix_micros("trade.timestamp").alias("at"))
+        read_table(spark, settings, RAW_TRADES, span)
+        .select("symbol", *SPACE, "trade_id", F.unix_micros("timestamp").alias("at"))
         .withColumn("before", F.lag("trade_id").over(before))
         .withColumn("since", F.lag("at").over(before))
         .where("trade_id > before + 1")
@@ -147,10 +138,10 @@ class Places:
 
     def __init__(self) -> None:
         self._count = 0
-        self._here: dict[int, tuple[Any, ...]] = {}
-        self._open: dict[str, tuple[Any, ...]] = {}
+        self._here: dict[int, Place] = {}
+        self._open: dict[str, Place] = {}
 
-    def next(self, place: tuple[Any, ...]) -> Position:
+    def next(self, place: Place) -> Position:
         self._count += 1
         self._here[self._count] = place
         return Position("", self._count, 0)
@@ -179,9 +170,9 @@ class _Symbol:
         self._fold = SymbolFold(symbol, settings, detectors)
         self._clockwork, self._places = Clockwork(symbol, holes), Places()
 
-    def take(self, rows: Iterable[LogRow]) -> pa.RecordBatch:
+    def take(self, rows: Iterable[tuple[Place, Line]]) -> pa.RecordBatch:
         pairs: list[tuple[Position, Line]] = []
-        for _, place, line in rows:
+        for place, line in rows:
             if isinstance(line, Trade):
                 pairs += self._beats(self._clockwork.trade(line))
                 pairs.append((self._places.next(place), line))
@@ -202,16 +193,9 @@ class _Symbol:
 
 
 def _fold(
-    settings: Settings, detectors: frozenset[str], holes: Holes, until_us: int | None, batches: Iterable[pa.RecordBatch]
+    settings: Settings, detectors: frozenset[str], holes: Holes, until_us: int | None, symbol: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    current: _Symbol | None = None
-    lateness = timedelta(seconds=settings.folds.lateness_s)
+    fold = _Symbol(symbol, settings, detectors, holes)
     for batch in batches:
-        for symbol, rows in groupby(rows_in(batch), key=attrgetter("symbol")):
-            if current is None or symbol != current.symbol:
-                if current is not None:
-                    yield current.end(until_us, lateness)
-                current = _Symbol(symbol, settings, detectors, holes)
-            yield current.take(rows)
-    if current is not None:
-        yield current.end(until_us, lateness)
+        yield fold.take(rows_in(symbol, batch))
+    yield fold.end(until_us, timedelta(seconds=settings.folds.lateness_s))

@@ -14,11 +14,12 @@ import msgspec
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
 
+from ctc.aws.log import PLACE, Span
 from ctc.detect.clock import SECOND_US, closed_before
 from ctc.model import from_us
 from ctc.schema import HEARTBEATS, VOLUME_AGGREGATES
 from ctc.settings import Settings
-from ctc.spark.batch import PLACE, Span, read_table
+from ctc.spark.batch import read_table
 
 FOREVER = datetime(2199, 12, 31, tzinfo=UTC)
 Place = tuple[str, str, int]  # shard, sequence number, position

@@ -18,12 +18,13 @@ from pyspark.sql import functions as F
 
 from ctc.aws.history import Commit, LakeHistory, as_of
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY, create_tables
+from ctc.aws.log import Span
 from ctc.detect.comparison import Comparison, compare
 from ctc.errors import LakeError
 from ctc.model import from_us
 from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
-from ctc.spark.batch import Span, outcomes_of, rows_of
+from ctc.spark.batch import outcomes_of, rows_of
 from ctc.spark.event_time import outcomes_by_event_time
 from ctc.spark.judged import FOREVER, Judged, Place, judged, read_by
 from ctc.spark.tables import Say, current_snapshot, full_name, rows_at, with_properties

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from ctc.aws.log import Span
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import CtcError
 from ctc.schema import TABLES
 from ctc.settings import ROOT, load_state
-from ctc.spark.batch import Span
 from ctc.spark.job import engine
 from ctc.spark.maintain import Maintained, maintain
 from ctc.spark.reprocess import reprocess

@@ -14,12 +14,12 @@ from streamed import Stream, ask, say, settings_for, stream
 from ctc.aws.clients import client
 from ctc.aws.historical import TABLE
 from ctc.aws.load import Wanted, load_history
+from ctc.aws.log import Span
 from ctc.aws.metrics import DynamoMetrics
 from ctc.cli.gaps import COLUMNS, ledger
 from ctc.detect import ALL_DETECTORS
 from ctc.settings import Settings
 from ctc.spark import historical
-from ctc.spark.batch import Span
 from ctc.spark.historical import merge
 from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import reprocess

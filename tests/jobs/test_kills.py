@@ -25,13 +25,13 @@ from streamed import RUN, Stream, say
 from ctc.aws import hot
 from ctc.aws.lakehouse import TableAppender, create_tables
 from ctc.aws.load import Wanted, load_history
+from ctc.aws.log import Span
 from ctc.aws.query import LakeReader
 from ctc.aws.wallets import DynamoWallets
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError
 from ctc.settings import ROOT, Settings, child_environment, save_state, with_values
 from ctc.spark import swap as swaps
-from ctc.spark.batch import Span
 from ctc.spark.evolve import evolve
 from ctc.spark.historical import merge, tell_ledger
 from ctc.spark.maintain import maintain

@@ -11,11 +11,11 @@ from pyspark.sql import SparkSession
 from streamed import Stream
 
 from ctc.aws.history import LakeHistory
+from ctc.aws.log import Span
 from ctc.aws.named import SINCE, NamedReader, Values, names, snapshot_at, spark_name, text, turned
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError
 from ctc.settings import ROOT, load_profile
-from ctc.spark.batch import Span
 from ctc.spark.reprocess import reprocess
 from ctc.spark.session import CATALOG
 

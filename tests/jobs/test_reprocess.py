@@ -13,13 +13,13 @@ from streamed import RUN, Stream, log, records, say, settings_for, stream
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
+from ctc.aws.log import Order, Span
 from ctc.aws.query import LakeReader
 from ctc.codec import encode_line, pack
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, LakeError
 from ctc.settings import Settings, with_values
 from ctc.spark import swap as swaps
-from ctc.spark.batch import Order, Span
 from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import Reprocessed, reprocess
 

@@ -1,4 +1,4 @@
-"""Lines of a log as the rows of `ctc.spark.batch`."""
+"""Lines of a log as the rows of `ctc.aws.log`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pyarrow as pa
 from log_strategies import Log
 
 from ctc.arrow import arrow_schema
+from ctc.aws.log import BEAT, READ
 from ctc.codec import Line
 from ctc.model import Heartbeat, Position, Trade
 from ctc.schema import HEARTBEATS, RAW_TRADES, Table
-from ctc.spark.batch import BEAT, READ
 
 
 def struct_of(table: Table, names: tuple[str, ...]) -> pa.StructType:
@@ -22,7 +22,6 @@ def struct_of(table: Table, names: tuple[str, ...]) -> pa.StructType:
 
 LINES = pa.schema(
     [
-        pa.field("symbol", pa.string()),
         pa.field("shard", pa.string()),
         pa.field("sequence_number", pa.string()),
         pa.field("position", pa.int32()),
@@ -32,8 +31,8 @@ LINES = pa.schema(
 )
 
 
-def row(symbol: str, place: Position, line: Line) -> dict[str, Any]:
-    found: dict[str, Any] = {"symbol": symbol, "shard": place.shard, "sequence_number": str(place.sequence_number), "position": place.line}
+def row(place: Position, line: Line) -> dict[str, Any]:
+    found: dict[str, Any] = {"shard": place.shard, "sequence_number": str(place.sequence_number), "position": place.line}
     if isinstance(line, Trade):
         return {**found, "trade": {name: getattr(line, name) for name in READ}}
     assert isinstance(line, Heartbeat)

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, logs, small_settings
 from pyspark import cloudpickle
 
+from ctc.aws.log import READ, WARM_UP, Span
 from ctc.detect import ALL_DETECTORS
 from ctc.model import Trade, from_us
 from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
-from ctc.spark.batch import READ, WARM_UP, Span, finder, folder, rows_in
+from ctc.spark.batch import finder, folder, rows_in
 from sim.compare import compare_lake, compare_rows, newest
 from sim.reference import Result, reference
 
@@ -34,16 +35,16 @@ def batches(rows: list[dict[str, Any]], rng: random.Random) -> Iterator[pa.Recor
 
 
 def found_in(rows: list[dict[str, Any]], table: Table, span: Span, seed: int = 0) -> list[dict[str, Any]]:
-    outcomes = folder(SMALL, ALL_DETECTORS)(batches(rows, random.Random(seed)))
+    outcomes = folder(SMALL, ALL_DETECTORS)(SYMBOL, batches(rows, random.Random(seed)))
     packed = [batch.select(["outcomes"]) for batch in outcomes]
     return [each for batch in finder(table, span)(packed) for each in batch.to_pylist()]
 
 
-def differences(rows: list[dict[str, Any]], results: list[Result], span: Span, seed: int) -> list[str]:
-    """What is not exactly the references' in the three tables."""
-    wanted = newest(alert for result in results for alert in result.alerts if alert.final)
-    bars = [msgspec.structs.asdict(bar) for result in results for bar in result.bars]
-    spreads = [msgspec.structs.asdict(spread) for result in results for spread in result.spreads]
+def differences(rows: list[dict[str, Any]], result: Result, span: Span, seed: int) -> list[str]:
+    """What is not exactly the reference's in the three tables."""
+    wanted = newest(alert for alert in result.alerts if alert.final)
+    bars = [msgspec.structs.asdict(bar) for bar in result.bars]
+    spreads = [msgspec.structs.asdict(spread) for spread in result.spreads]
     checks = (
         compare_lake(wanted, found_in(rows, ANOMALIES, span, seed)),
         compare_rows("bars", ("exchange", "symbol", "window_start"), bars, found_in(rows, VOLUME_AGGREGATES, span, seed)),
@@ -56,9 +57,7 @@ def differences(rows: list[dict[str, Any]], results: list[Result], span: Span, s
 @given(logs(max_minutes=10), st.integers(0, 1_000))
 def test_batch_says_what_the_reference_says_wherever_spark_cuts(log: Log, seed: int) -> None:
     kept = unique(log)
-    rows = [row(SYMBOL, *entry) for entry in kept] + [row("ETH-USDT", *entry) for entry in kept]
-    results = [reference(kept, symbol, SMALL) for symbol in (SYMBOL, "ETH-USDT")]
-    assert differences(rows, results, Span(), seed) == []
+    assert differences([row(*entry) for entry in kept], reference(kept, SYMBOL, SMALL), Span(), seed) == []
 
 
 def test_rows_of_a_batch_are_those_that_arrow_has_value_by_value() -> None:
@@ -67,22 +66,14 @@ def test_rows_of_a_batch_are_those_that_arrow_has_value_by_value() -> None:
     for second in range(40):
         tape.trade(second + noise.random(), f"{noise.randrange(1, 10**9)}.000000000000000001", "2", noise.choice(["binance", "coinbase"]))
         tape.beat(second + 1, peg="1.0001" if second % 2 else None)
-    given = [row(SYMBOL, *entry) for entry in tape.log]
+    given = [row(*entry) for entry in tape.log]
     for each in given[::3]:
         each |= {"shard": None, "sequence_number": None, "position": None}
     batch = pa.RecordBatch.from_pylist(given, schema=LINES).slice(3)
-    found = list(rows_in(batch))
-    for each, wanted, (_, line) in zip(found, batch.to_pylist(), tape.log[3:], strict=True):
-        assert (each.symbol, *each.place) == (SYMBOL, wanted["shard"], wanted["sequence_number"], wanted["position"])
+    for (place, each), wanted, (_, line) in zip(rows_in(SYMBOL, batch), batch.to_pylist(), tape.log[3:], strict=True):
+        assert (each.symbol, *place) == (SYMBOL, wanted["shard"], wanted["sequence_number"], wanted["position"])
         names = READ if isinstance(line, Trade) else ("heartbeat", "producer", "venues", "peg", "final")
-        assert [getattr(each.line, name) for name in names] == [getattr(line, name) for name in names]
-
-
-def test_batch_begins_a_new_fold_for_each_symbol() -> None:
-    tape = Tape()
-    tape.trade(1, "100", "20")
-    rows = [row(symbol, *tape.log[0]) for symbol in (SYMBOL, "ETH-USDT", "SOL-USDT")]
-    assert [each["symbol"] for each in found_in(rows, ANOMALIES, Span())] == [SYMBOL, "ETH-USDT", "SOL-USDT"]
+        assert [getattr(each, name) for name in names] == [getattr(line, name) for name in names]
 
 
 def test_batch_of_a_part_says_what_the_whole_says_there() -> None:
@@ -92,7 +83,7 @@ def test_batch_of_a_part_says_what_the_whole_says_there() -> None:
         for exchange in ("binance", "coinbase"):
             tape.trade(second + noise.random(), str(noise.randrange(9_900, 10_100) / 100), str(noise.randrange(1, 500) / 100), exchange)
         tape.beat(second + 5, peg="1.0001")
-    rows = [row(SYMBOL, *entry) for entry in tape.log]
+    rows = [row(*entry) for entry in tape.log]
     since, until = from_us(T0 + 120 * MINUTE), from_us(T0 + 150 * MINUTE)
     span = Span(since=since, until=until)
     begin, end = since - WARM_UP, until + timedelta(minutes=2)

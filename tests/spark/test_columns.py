@@ -47,8 +47,8 @@ def compared(log: Log, seed: int, detectors: frozenset[str] = ALL_DETECTORS, cho
     lines = [(place, line) for place, line in sorted(log, key=lambda entry: entry[0]) if isinstance(line, Trade | Heartbeat)]
     by_line, by_column = SymbolFold(SYMBOL, chosen, detectors), Counting(SYMBOL, chosen, detectors, shortest=1)
     for piece in pieces(lines, random.Random(seed)):
-        batch = pa.RecordBatch.from_pylist([row(SYMBOL, *entry) for entry in piece], schema=LINES)
-        wanted, found = by_line.take(stored(piece)), by_column.take_columns(ArrowColumns(batch))
+        batch = pa.RecordBatch.from_pylist([row(*entry) for entry in piece], schema=LINES)
+        wanted, found = by_line.take(stored(piece)), by_column.take_columns(ArrowColumns(SYMBOL, batch))
         assert msgspec.to_builtins(found) == msgspec.to_builtins(wanted)
     assert state_of(by_column) == state_of(by_line)
     return len(lines), by_column.plain

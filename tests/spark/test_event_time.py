@@ -11,11 +11,12 @@ import pytest
 from log_strategies import MINUTE, SYMBOL, T0, Log, Tape, small_settings, space_of
 from test_batch import LINES, found_in, row
 
+from ctc.aws.log import Span
 from ctc.detect import ALL_DETECTORS
 from ctc.detect.comparison import FOUND_BY
 from ctc.model import Trade, from_us, to_us
 from ctc.schema import ANOMALIES, SPREADS, VOLUME_AGGREGATES, Table
-from ctc.spark.batch import Span, finder
+from ctc.spark.batch import finder
 from ctc.spark.event_time import Holes, _fold
 
 SMALL = small_settings()
@@ -48,7 +49,7 @@ def by_time(rows: Rows, table: Table, holes: Holes | None = None, until_us: int 
         size = rng.choice([1, 7, 300])
         pieces.append(pa.RecordBatch.from_pylist(ordered[:size], schema=LINES))
         ordered = ordered[size:]
-    packed = [batch.select(["outcomes"]) for batch in _fold(SMALL, ALL_DETECTORS, holes or {}, until_us, pieces)]
+    packed = [batch.select(["outcomes"]) for batch in _fold(SMALL, ALL_DETECTORS, holes or {}, until_us, SYMBOL, pieces)]
     return [each for batch in finder(table, Span())(packed) for each in batch.to_pylist()]
 
 
@@ -64,7 +65,7 @@ def without_place(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def rows_of(log: Log) -> Rows:
-    return [row(SYMBOL, *entry) for entry in log]
+    return [row(*entry) for entry in log]
 
 
 @pytest.mark.parametrize("table", [ANOMALIES, VOLUME_AGGREGATES, SPREADS], ids=lambda table: table.name)
@@ -87,7 +88,7 @@ def test_what_history_fills_in_counts_as_if_it_had_come(table: Table) -> None:
     wanted = found_in(rows_of(whole.log), table, Span())
     rows: Rows = []
     for place, line in whole.log:
-        mine = row(SYMBOL, place, line)
+        mine = row(place, line)
         second = (to_us(line.timestamp if isinstance(line, Trade) else line.heartbeat) - T0) // 1_000_000
         if isinstance(line, Trade) and line.exchange == "binance" and second in away:
             mine |= {"shard": None, "sequence_number": None, "position": None}  # merged by the job `history`
@@ -110,7 +111,7 @@ def test_what_history_fills_in_counts_as_if_it_had_come(table: Table) -> None:
 def test_day_that_is_history_alone_has_its_bars_and_closes() -> None:
     whole = market()
     rows = [
-        row(SYMBOL, place, line) | {"shard": None, "sequence_number": None, "position": None}
+        row(place, line) | {"shard": None, "sequence_number": None, "position": None}
         for place, line in whole.log
         if isinstance(line, Trade)
     ]
