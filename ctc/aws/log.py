@@ -1,7 +1,7 @@
 """The log as the lake keeps it: a symbol's trades and heartbeats in their order, a piece at a time.
 
-DuckDB reads and sorts them, where it has no room on disk. To have Spark do that takes six times as long: a row of three decimals
-becomes an object at each step there (docs/BENCH.md, A whole day).
+DuckDB reads and sorts them, where it has no room on disk. To have Spark do that takes six times as long and more: a row of three
+decimals becomes an object at each step there (docs/BENCH.md, A whole day).
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import duckdb
 import msgspec
 import pyarrow as pa
 
 from ctc.aws.history import LakeHistory, as_of
 from ctc.aws.query import LakeReader
 from ctc.errors import LakeError
-from ctc.schema import HEARTBEATS, RAW_TRADES, Table
+from ctc.schema import HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 
 Order = Literal["log", "event-time"]
@@ -28,10 +29,23 @@ PLACE = ("shard", "sequence_number", "position")
 # What a fold reads of a trade; the rest stays where it is.
 READ = ("exchange", "market", "native_symbol", "kind", "trade_id", "price", "quantity", "quote_volume", "side", "timestamp")
 BEAT = ("timestamp", "producer", "venues", "peg", "final")
-_LINES = ((RAW_TRADES, "trade", READ), (HEARTBEATS, "beat", BEAT))
+# Words that come again and again become numbers, in their own order: rows of numbers are sorted in half the time. A sequence number
+# has up to 56 digits: as text, the longer one is the larger.
+_NAMES = ("exchange", "market", "native_symbol", "kind", "side")
+_WORDS = {"shard": "shard", "sequence_number": "strlen(sequence_number), sequence_number"} | {name: name for name in _NAMES}
+_NO_WORD = ", ".join(f"'' as {name}" for name in _WORDS)  # a type has at least one
+_ALL_WORDS = (
+    f"create table words as select distinct {', '.join(_WORDS)} from trades "  # noqa: S608 - our own names
+    f"union all by name select shard, sequence_number from beats union all by name select {_NO_WORD}"
+)
+_PLACED = "shard::shards as shard, sequence_number::sequence_numbers as sequence_number, position"
+_TRADE = ", ".join(f"{name} := {name}::{name}s" if name in _NAMES else name for name in READ)
+_LINES = (
+    f"select * from (select {_PLACED}, struct_pack({_TRADE}) as trade from trades "  # noqa: S608 - our own names
+    f"union all by name select {_PLACED}, struct_pack({', '.join(BEAT)}) as beat from beats)"
+)
 _ORDER = {
-    # A sequence number has up to 56 digits: as text, the longer one is the larger.
-    "log": "shard, strlen(sequence_number), sequence_number, position",
+    "log": "shard, sequence_number, position",
     "event-time": "coalesce(trade.timestamp, beat.timestamp), trade is not null, "
     "trade.exchange, trade.native_symbol, trade.kind, trade.trade_id, beat.producer",
 }
@@ -60,7 +74,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 def pinned(settings: Settings, span: Span) -> Span:
     """The span with the snapshots of both tables that it means now; none of a table that held nothing then. Raises LakeError."""
     commits, versions = LakeHistory(settings).commits(), dict(span.versions)
-    for table, *_ in _LINES:
+    for table in (RAW_TRADES, HEARTBEATS):
         known = commits.get(table.name)
         if known is None:
             raise LakeError(f"there is no table {table.name}; name the state folder of a session")
@@ -72,31 +86,51 @@ def pinned(settings: Settings, span: Span) -> Span:
 
 def sorted_lines(settings: Settings, span: Span, symbol: str, scratch: Path) -> Iterator[pa.RecordBatch]:
     """The symbol's lines in the order of the (pinned) span, its warm-up among them: `PLACE` (null where it came by no stream), and
-    `trade` or `beat`, a struct of `READ` or `BEAT`.
+    `trade` or `beat`, a struct of `READ` or `BEAT`. Words that come again and again are dictionaries of Arrow's.
 
     Holds `ctc.aws.query.SMALL` of memory and `PIECE` lines; what is beyond lies in the folder meanwhile. Raises LakeError.
     """
-    reader = LakeReader(settings, scratch)
+    reader = _LogReader(settings, scratch)
     try:
-        parts = " union all by name ".join(_part(reader, span, symbol, *each) for each in _LINES)
-        yield from reader.batches(f"select * from ({parts}) order by {_ORDER[span.order]}", rows=PIECE)  # noqa: S608 - quoted
+        yield from reader.lines(span, symbol)
     finally:
         reader.close()
 
 
-def _part(reader: LakeReader, span: Span, symbol: str, table: Table, line: str, columns: tuple[str, ...]) -> str:
-    conditions = [f"symbol = {_literal(symbol)}"]
+class _LogReader(LakeReader):
+    """Reads the lines of one symbol, once."""
+
+    def lines(self, span: Span, symbol: str) -> Iterator[pa.RecordBatch]:
+        for table, view in ((RAW_TRADES, "trades"), (HEARTBEATS, "beats")):
+            snapshot = span.versions.get(table.name)
+            if snapshot is None:
+                self._refresh(table.name)
+                source, condition = f'"{table.name}"', "false"
+            else:
+                source, condition = self.as_of(table.name, snapshot), _condition(span, symbol)
+            self._run(f"create view {view} as select * from {source} where {condition}")  # noqa: S608 - quoted
+        self._run(_ALL_WORDS)
+        for name, order in _WORDS.items():
+            words = f"select {name} from words where {name} is not null group by 1 order by {order}"  # noqa: S608 - our own names
+            self._run(f"create type {name}s as enum ({words})")
+        yield from self._run(f"{_LINES} order by {_ORDER[span.order]}").to_arrow_reader(PIECE)
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql)
+        except duckdb.Error as error:
+            raise LakeError(f"the lake at {self._where()} can't be read: {error}") from error
+
+
+def _condition(span: Span, symbol: str) -> str:
+    found = [f"symbol = {_literal(symbol)}"]
     if span.order == "log":
-        conditions.append("shard is not null")
+        found.append("shard is not null")
     if span.since is not None:
-        conditions.append(f"timestamp >= {_literal((span.since - WARM_UP).isoformat())}::timestamptz")
+        found.append(f"timestamp >= {_literal((span.since - WARM_UP).isoformat())}::timestamptz")
     if span.until is not None:
-        conditions.append(f"timestamp < {_literal((span.until + CLOSING).isoformat())}::timestamptz")
-    snapshot = span.versions.get(table.name)
-    if snapshot is None:
-        conditions.append("false")
-    source = f'"{table.name}"' if snapshot is None else reader.as_of(table.name, snapshot)
-    return f"select {', '.join(PLACE)}, struct_pack({', '.join(columns)}) as {line} from {source} where {' and '.join(conditions)}"  # noqa: S608
+        found.append(f"timestamp < {_literal((span.until + CLOSING).isoformat())}::timestamptz")
+    return " and ".join(found)
 
 
 def _literal(text: str) -> str:

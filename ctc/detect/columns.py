@@ -158,6 +158,7 @@ class ColumnFold(SymbolFold):
         beats = _of(columns.beats, start, end)
         self._note(columns, first, last)
         edges = self._edges(beats)
+        closing = frozenset(edges)
         # The part of the stretch that a trade belongs to: parts end with a heartbeat that closes a window.
         part = np.searchsorted(np.array(edges, np.int64), columns.lines[first:last])
         watched, kept = self._watched_by_whales(columns, first, last, beats)
@@ -176,13 +177,16 @@ class ColumnFold(SymbolFold):
             if spreads is not None:
                 spreads.add(number)
             for row in sorted(by_whales | by_volume):
-                turn = self._beats(beats, turn, int(columns.lines[row]))
+                turn = self._beats(beats, turn, int(columns.lines[row]), closing)
                 (position, trade), us = told[row], int(columns.us[row])
                 if row in by_whales:
                     self._whales.on_trade(position, trade, us, self._clock)
                 if row in by_volume:
                     self._volumes.on_trade(position, trade, us, self._clock)
-            turn = self._beats(beats, turn, until)
+            turn = self._beats(beats, turn, until, closing)
+        if beats:
+            self._dedup.passed(beat for _, beat in beats)
+            self._close()
         for row in (first + np.flatnonzero(kept & ~watched)).tolist():
             position, trade = told[row]
             self._whales.on_trade(position, trade, int(columns.us[row]), self._clock)
@@ -213,12 +217,16 @@ class ColumnFold(SymbolFold):
         """When the clock closes the next window."""
         return min(closed_before(clock, width, self._lateness_us) + width for width in self._widths) + self._lateness_us
 
-    def _beats(self, beats: Beats, turn: int, until: int) -> int:
-        """Take in the heartbeats from number `turn` on whose line is before `until`; the number of the next."""
+    def _beats(self, beats: Beats, turn: int, until: int, closing: frozenset[int]) -> int:
+        """Take in the heartbeats from number `turn` on whose line is before `until`; the number of the next.
+
+        One that closes no window and finds no split whale that waits for its end closes nothing that the next could not.
+        """
         while turn < len(beats) and beats[turn][0] < until:
-            self._dedup.heartbeat(beats[turn][1])
-            for beat in self._dedup.settle():
-                self._count(beat)
+            line, beat = beats[turn]
+            self._hear(beat)
+            if line in closing or self._whales.state.early:
+                self._close()
             turn += 1
         return turn
 

@@ -129,14 +129,23 @@ class SymbolFold:
             on_trade(position, trade, us, self._clock)
 
     def _count(self, heartbeat: Heartbeat) -> None:
+        self._hear(heartbeat)
+        self._close()
+
+    def _hear(self, heartbeat: Heartbeat) -> None:
+        """Take in a heartbeat that counts; what it closes is left to `_close`."""
         for on_heartbeat in self._on_heartbeat:
             on_heartbeat(heartbeat)
         us = to_us(heartbeat.heartbeat)
         clock = self._clock = us if self._clock is None else max(self._clock, us)
         self._late_before = closed_before(clock, self._late_width_us, self._lateness_us)
-        for on_clock in self._on_clock:
-            on_clock(clock)
         self._state.final = self._state.final or heartbeat.final
+
+    def _close(self) -> None:
+        """Close what the clock has passed."""
+        assert self._clock is not None
+        for on_clock in self._on_clock:
+            on_clock(self._clock)
 
     def _outcomes(self) -> Outcomes:
         found, gaps = self._findings, self._dedup.gaps

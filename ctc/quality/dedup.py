@@ -6,7 +6,7 @@ intervals, exact and tiny; other ids are remembered for one hour of the symbol's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -139,6 +139,22 @@ class Deduplicator:
         waiting.append(heartbeat)
         newest = max(each.heartbeat for each in waiting)
         self._expired = to_us(newest) - to_us(waiting[0].heartbeat) >= self._patience_us
+
+    def passed(self, heartbeats: Iterable[Heartbeat]) -> None:
+        """Take in heartbeats that counted as they came: nothing waits, and all ids that they name are there."""
+        named: dict[str, int] = {}
+        clock = self.state.clock
+        for heartbeat in heartbeats:
+            us = to_us(heartbeat.heartbeat)
+            clock = us if clock is None else max(clock, us)
+            for venue in heartbeat.venues:
+                if venue.last_id is not None and venue.last_id > named.get(space := venue.space, -1):
+                    named[space] = venue.last_id
+        for space, last in named.items():
+            if is_dense(space):
+                self._dense(space).name(last)
+        if clock is not None:
+            self._advance(clock)
 
     def settle(self) -> list[Heartbeat]:
         """The heartbeats that count now, in the order of their times; the clock has then moved past all of them."""

@@ -121,7 +121,7 @@ class ArrowColumns(Columns):
         codes, shape = np.zeros(len(self.lines), np.int64), 1
         values: list[tuple[str, ...]] = [()]
         for name in names:
-            column = self._trade.field(name).dictionary_encode()
+            column = self._trade.field(name).dictionary_encode()  # nothing to do where it comes as one
             own = column.dictionary.to_pylist()
             codes = codes * len(own) + column.indices.to_numpy()
             values = [(*value, each) for value in values for each in own]
@@ -200,6 +200,8 @@ def _beats(symbol: str, rows: pa.StructArray) -> Iterator[Heartbeat]:
 
 def _objects(column: pa.Array) -> list[Any]:
     """What `to_pylist` gives, several times as fast."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_integer(column.type) and column.null_count:
         return list(column.to_pylist())  # numpy would make them floats
     found: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
