@@ -7,6 +7,7 @@ decimals becomes an object at each step there (docs/BENCH.md, A whole day).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ WARM_UP = timedelta(minutes=65)  # an hour of bars, their lateness, and the firs
 CLOSING = timedelta(minutes=2)  # of heartbeats after the last window: past its lateness and a hole's patience
 PIECE = 100_000  # lines
 PLACE = ("shard", "sequence_number", "position")
+SPACE = ("exchange", "market", "native_symbol", "kind")
 # What a fold reads of a trade; the rest stays where it is.
 READ = ("exchange", "market", "native_symbol", "kind", "trade_id", "price", "quantity", "quote_volume", "side", "timestamp")
 BEAT = ("timestamp", "producer", "venues", "peg", "final")
@@ -44,6 +46,13 @@ _LINES = (
     f"select * from (select {_PLACED}, struct_pack({_TRADE}) as trade from trades "  # noqa: S608 - our own names
     f"union all by name select {_PLACED}, struct_pack({', '.join(BEAT)}) as beat from beats)"
 )
+_SKIPPED = f"""
+    select * from (
+        select {", ".join(SPACE)}, lag(trade_id) over by_id as before, trade_id as after,
+            epoch_us(lag(timestamp) over by_id) as since, epoch_us(timestamp) as until
+        from trades window by_id as (partition by {", ".join(SPACE)} order by trade_id)
+    ) where after > before + 1
+"""  # noqa: S608 - our own names
 _ORDER = {
     "log": "shard, sequence_number, position",
     "event-time": "coalesce(trade.timestamp, beat.timestamp), trade is not null, "
@@ -90,9 +99,23 @@ def sorted_lines(settings: Settings, span: Span, symbol: str, scratch: Path) -> 
 
     Holds `ctc.aws.query.SMALL` of memory and `PIECE` lines; what is beyond lies in the folder meanwhile. Raises LakeError.
     """
+    with _reader(settings, span, symbol, scratch) as reader:
+        yield from reader.lines(_ORDER[span.order])
+
+
+def skipped_ids(settings: Settings, span: Span, symbol: str, scratch: Path) -> Iterator[pa.RecordBatch]:
+    """Where the symbol's ids do not follow each other, by `SPACE`: the ids on both sides, `before` and `after`, and the microseconds of
+    their trades, `since` and `until`. Otherwise as `sorted_lines`."""
+    with _reader(settings, span, symbol, scratch) as reader:
+        yield from reader.skipped()
+
+
+@contextmanager
+def _reader(settings: Settings, span: Span, symbol: str, scratch: Path) -> Iterator[_LogReader]:
     reader = _LogReader(settings, scratch)
     try:
-        yield from reader.lines(span, symbol)
+        reader.choose(span, symbol)
+        yield reader
     finally:
         reader.close()
 
@@ -100,7 +123,8 @@ def sorted_lines(settings: Settings, span: Span, symbol: str, scratch: Path) -> 
 class _LogReader(LakeReader):
     """Reads the lines of one symbol, once."""
 
-    def lines(self, span: Span, symbol: str) -> Iterator[pa.RecordBatch]:
+    def choose(self, span: Span, symbol: str) -> None:
+        """Make the views `trades` and `beats` of the symbol's rows."""
         for table, view in ((RAW_TRADES, "trades"), (HEARTBEATS, "beats")):
             snapshot = span.versions.get(table.name)
             if snapshot is None:
@@ -109,11 +133,16 @@ class _LogReader(LakeReader):
             else:
                 source, condition = self.as_of(table.name, snapshot), _condition(span, symbol)
             self._run(f"create view {view} as select * from {source} where {condition}")  # noqa: S608 - quoted
+
+    def lines(self, order: str) -> Iterator[pa.RecordBatch]:
         self._run(_ALL_WORDS)
-        for name, order in _WORDS.items():
-            words = f"select {name} from words where {name} is not null group by 1 order by {order}"  # noqa: S608 - our own names
+        for name, own in _WORDS.items():
+            words = f"select {name} from words where {name} is not null group by 1 order by {own}"  # noqa: S608 - our own names
             self._run(f"create type {name}s as enum ({words})")
-        yield from self._run(f"{_LINES} order by {_ORDER[span.order]}").to_arrow_reader(PIECE)
+        yield from self._run(f"{_LINES} order by {order}").to_arrow_reader(PIECE)
+
+    def skipped(self) -> Iterator[pa.RecordBatch]:
+        yield from self._run(_SKIPPED).to_arrow_reader(PIECE)
 
     def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:

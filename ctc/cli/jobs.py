@@ -123,7 +123,7 @@ def reprocess(
         listed = names(settings.session.symbols, symbols) if symbols else ()
         span = Span(symbols=listed, since=since, until=until, as_of=as_of, order=order, versions=versions)
         say("starting Spark")
-        with engine("reprocess", settings, state) as spark:
+        with engine("reprocess", settings, state, by_row=False) as spark:
             if undo:
                 _show_swap(take_back(spark, settings, say), format)
                 return

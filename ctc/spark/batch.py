@@ -41,7 +41,8 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Outcomes).decode
 _NUMBER = lru_cache(maxsize=1)(int)  # of a record, whose lines follow each other
 Batches = Iterable[pa.RecordBatch]
-OfSymbol = Callable[[str, Batches], Iterator[pa.RecordBatch]]  # a function of a symbol and its lines, as `sorted_lines` gives them
+Read = Callable[[Settings, Span, str, Path], Batches]  # of ctc.aws.log
+OfSymbol = Callable[[str, Batches], Iterator[pa.RecordBatch]]  # a function of a symbol and what was read of it
 Place = tuple[Any, Any, Any]  # shard, sequence number, position; None where a line came by no stream
 
 
@@ -50,18 +51,18 @@ def outcomes_of(spark: SparkSession, settings: Settings, span: Span, detectors: 
     return by_symbol(spark, settings, msgspec.structs.replace(span, order="log"), folder(settings, detectors), OUTCOMES)
 
 
-def by_symbol(spark: SparkSession, settings: Settings, span: Span, function: OfSymbol, schema: str) -> DataFrame:
-    """What the function gives for each symbol's lines in the span's order, one symbol a task. Raises LakeError."""
+def by_symbol(spark: SparkSession, settings: Settings, span: Span, function: OfSymbol, schema: str, read: Read = sorted_lines) -> DataFrame:
+    """What the function gives for what is read of each symbol, one symbol a task. Raises LakeError."""
     symbols = span.symbols or settings.session.symbols
-    task = partial(_task, settings, pinned(settings, span), symbols, function)
+    task = partial(_task, partial(read, settings, pinned(settings, span)), symbols, function)
     return spark.range(0, len(symbols), 1, len(symbols)).mapInArrow(task, schema)
 
 
-def _task(settings: Settings, span: Span, symbols: Sequence[str], function: OfSymbol, numbers: Batches) -> Iterator[pa.RecordBatch]:
+def _task(read: Callable[[str, Path], Batches], symbols: Sequence[str], function: OfSymbol, numbers: Batches) -> Iterator[pa.RecordBatch]:
     for batch in numbers:
         for symbol in (symbols[number] for number in batch.column("id").to_pylist()):
             with tempfile.TemporaryDirectory(dir=SparkFiles.getRootDirectory()) as scratch:
-                yield from function(symbol, sorted_lines(settings, span, symbol, Path(scratch)))
+                yield from function(symbol, read(symbol, Path(scratch)))
 
 
 def rows_of(outcomes: DataFrame, table: Table, span: Span) -> DataFrame:

@@ -16,22 +16,21 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
-from ctc.aws.log import Span
+from ctc.aws.log import SPACE, Span, skipped_ids
 from ctc.codec import Line
 from ctc.detect import ALL_DETECTORS, Outcomes, SymbolFold
 from ctc.detect.clock import SECOND_US
 from ctc.model import Alert, Heartbeat, Position, Trade, VenueMark, from_us, space_names, to_us
 from ctc.quality.dedup import is_dense
-from ctc.schema import GAPS, RAW_TRADES
+from ctc.schema import GAPS
 from ctc.settings import Settings
 from ctc.spark.batch import OUTCOMES, Place, by_symbol, packed, read_table, rows_in
 
 PRODUCER = "event-time"
 SILENT_US = 2 * SECOND_US  # without a heartbeat: longer than a producer that is there ever takes
-SPACE = ("exchange", "market", "native_symbol", "kind")
+SKIPPED = "key string, before long, after long, since long, until long"
 Hole = tuple[int, int]  # microseconds of the trades on either side of ids that are missing
 Holes = dict[str, list[Hole]]  # by symbol and space, as in `BTC-USDT|binance|spot|BTCUSDT|aggTrade`
 
@@ -53,21 +52,21 @@ def holes_of(spark: SparkSession, settings: Settings, span: Span) -> Holes:
         .collect()
     ):
         natural.setdefault("|".join(row[:5]), []).append((row.first_id, row.last_id))
-    before = Window.partitionBy("symbol", *SPACE).orderBy("trade_id")
-    rows = (
-        read_table(spark, settings, RAW_TRADES, span)
-        .select("symbol", *SPACE, "trade_id", F.unix_micros("timestamp").alias("at"))
-        .withColumn("before", F.lag("trade_id").over(before))
-        .withColumn("since", F.lag("at").over(before))
-        .where("trade_id > before + 1")
-        .collect()
-    )
     found: Holes = {}
-    for row in rows:
-        key = "|".join(row[:5])
-        if is_dense("|".join(row[1:5])) and not _covered(natural.get(key, ()), row.before + 1, row.trade_id - 1):
-            found.setdefault(key, []).append((row.since, row.at))
+    for row in by_symbol(spark, settings, span, _dense_holes, SKIPPED, read=skipped_ids).collect():
+        if not _covered(natural.get(row.key, ()), row.before + 1, row.after - 1):
+            found.setdefault(row.key, []).append((row.since, row.until))
     return found
+
+
+def _dense_holes(symbol: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows of `SKIPPED`: of the spaces whose ids follow each other where nothing is missing."""
+    for batch in batches:
+        keys = ["|".join(names) for names in zip(*(batch.column(name).to_pylist() for name in SPACE), strict=True)]
+        dense = pa.array([is_dense(key) for key in keys], pa.bool_())
+        named = pa.array([f"{symbol}|{key}" for key in keys], pa.string())
+        sides = (batch.column(name) for name in ("before", "after", "since", "until"))
+        yield pa.RecordBatch.from_arrays([named, *sides], names=["key", "before", "after", "since", "until"]).filter(dense)
 
 
 def _covered(spans: Iterable[tuple[int, int]], first: int, last: int) -> bool:

@@ -21,13 +21,14 @@ MANY = 1_000_000  # trades over which a job gains more from Java's second compil
 
 
 @contextmanager
-def engine(name: str, settings: Settings, state: Path) -> Iterator[SparkSession]:
-    """A Spark session for one job; what Spark raises in the block comes out as LakeError. Raises SetupError where Java is missing."""
+def engine(name: str, settings: Settings, state: Path, *, by_row: bool = True) -> Iterator[SparkSession]:
+    """A Spark session for one job, which takes the tables' rows through Spark one by one, or does not. What Spark raises in the block
+    comes out as LakeError. Raises SetupError where Java is missing."""
     long = False
     if settings.spark.master:  # else the cluster has said which Python its workers run, and where this process keeps things
         become_child(state)
         require_java()
-        long = any(commit.rows > MANY for commit in LakeHistory(settings).commits().get(RAW_TRADES.name, [])[:1])
+        long = by_row and any(commit.rows > MANY for commit in LakeHistory(settings).commits().get(RAW_TRADES.name, [])[:1])
     logging.getLogger("py4j").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ctc-job-") as scratch, translating(name):
         spark = fresh(build_session(settings, f"ctc-{name}", Path(scratch), long=long))

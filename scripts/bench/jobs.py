@@ -45,7 +45,7 @@ def run(job: str, state: Path) -> tuple[Done, float]:
 def main(job: str, state: Path) -> None:
     """Run the job and print `Done`."""
     settings = load_state(state)
-    with engine(job, settings, state) as spark:
+    with engine(job, settings, state, by_row=job == "maintain") as spark:
         began = time.monotonic()
         if job == "maintain":
             tables = list(maintain(spark, settings, TABLES, timedelta(0), _say))

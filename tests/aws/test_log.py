@@ -15,7 +15,7 @@ from samples_lake import START, trade_row
 from ctc.arrow import arrow_schema
 from ctc.aws import log
 from ctc.aws.lakehouse import TableAppender, create_tables
-from ctc.aws.log import BEAT, CLOSING, READ, WARM_UP, Span, pinned, sorted_lines
+from ctc.aws.log import BEAT, CLOSING, READ, SPACE, WARM_UP, Span, pinned, skipped_ids, sorted_lines
 from ctc.errors import LakeError
 from ctc.schema import HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
@@ -120,6 +120,21 @@ def test_span_means_the_snapshots_of_its_moment(lake: Settings, tmp_path: Path) 
     assert len(found(lake, before, tmp_path)) == 2  # what is not named is as of now
     assert found(lake, Span(as_of=between), tmp_path) == [expected(trade(1, 1))]
     assert found(lake, Span(as_of=START), tmp_path) == []
+
+
+def test_skipped_ids_are_told_with_the_trades_on_both_sides(lake: Settings, tmp_path: Path) -> None:
+    """Each market by itself, wherever its trades lie; what has no place in the log counts."""
+    ids = [1, 2, 5, 6, 9]
+    rows = [trade(number, number) for number in ids] + [trade(20 + number, 30 + number, exchange="coinbase") for number in (1, 2, 4)]
+    write(lake, 0, rows[::2], [])
+    write(lake, 1, [*rows[1::2], trade(3, 0, **NOWHERE)], [])
+    said = [row for batch in skipped_ids(lake, pinned(lake, Span(order="event-time")), SYMBOL, tmp_path) for row in batch.to_pylist()]
+    start = START.timestamp() * 10**6
+    sides = [(row["exchange"], row["before"], row["after"], row["since"] - start, row["until"] - start) for row in said]
+    assert sorted(sides) == [
+        ("binance", 3, 5, 3_000_000, 5_000_000), ("binance", 6, 9, 6_000_000, 9_000_000), ("coinbase", 22, 24, 22_000_000, 24_000_000)
+    ]  # fmt: skip
+    assert all(row[name] == rows[0][name] for row in said for name in SPACE[1:])
 
 
 def test_what_can_not_be_read_is_named(emulator: Settings, lake: Settings, tmp_path: Path) -> None:
