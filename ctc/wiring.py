@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,8 @@ def emulator(settings: Settings, state: Path) -> Service | None:
     name = settings.aws.emulator
     if not name:
         return None
+    from importlib.metadata import entry_points  # here: commands that find a session running need none, and it takes as long as Typer
+
     found = {point.name: point for point in entry_points(group="ctc.emulators")}
     if name not in found:
         raise ConfigError(f"aws.emulator = {name!r}, but only these are installed: {', '.join(sorted(found)) or 'none'}")
