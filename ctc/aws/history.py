@@ -76,6 +76,11 @@ class LakeHistory:
         """By table, newest first. Raises LakeError for metadata that can't be read."""
         return {name: self._of(name, location) for name, location in sorted(self._find().items())}
 
+    def of(self, table: str) -> list[Commit]:
+        """One table's, newest first; none where there is no such table. Raises LakeError for metadata that can't be read."""
+        location = self._find().get(table)
+        return self._of(table, location) if location else []
+
     def _of(self, name: str, location: str) -> list[Commit]:
         known = self._known.get(name)
         if known is None or known[0] != location:

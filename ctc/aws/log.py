@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from ctc.aws.history import LakeHistory, as_of
-from ctc.aws.query import LakeReader
+from ctc.aws.query import LakeReader, quoted
 from ctc.errors import LakeError
 from ctc.schema import HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
@@ -152,15 +152,11 @@ class _LogReader(LakeReader):
 
 
 def _condition(span: Span, symbol: str) -> str:
-    found = [f"symbol = {_literal(symbol)}"]
+    found = [f"symbol = {quoted(symbol)}"]
     if span.order == "log":
         found.append("shard is not null")
     if span.since is not None:
-        found.append(f"timestamp >= {_literal((span.since - WARM_UP).isoformat())}::timestamptz")
+        found.append(f"timestamp >= {quoted((span.since - WARM_UP).isoformat())}::timestamptz")
     if span.until is not None:
-        found.append(f"timestamp < {_literal((span.until + CLOSING).isoformat())}::timestamptz")
+        found.append(f"timestamp < {quoted((span.until + CLOSING).isoformat())}::timestamptz")
     return " and ".join(found)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,15 +17,16 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from ctc.aws.history import Commit, LakeHistory, as_of
-from ctc.aws.query import LakeReader
+from ctc.aws.query import LakeReader, quoted
 from ctc.errors import ConfigError
 from ctc.settings import ROOT, Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # where snapshots are listed it is imported, in a tenth of a second
+    import pyarrow as pa
 
 FOLDER = ROOT / "infra" / "queries"
 SNAPSHOTS = "$snapshots"
+_SNAPSHOTS = '[{"committed_at": "TIMESTAMPTZ", "snapshot_id": "BIGINT", "operation": "VARCHAR", "summary": "MAP(VARCHAR, VARCHAR)"}]'
 _PLACE = re.compile(r"\$\{(\w+)\}")  # as Terraform's templates have it
 # What a query asks where nothing else is said; the same in infra/settings.tf.
 SINCE = "current_timestamp - INTERVAL '1' DAY"
@@ -119,60 +120,48 @@ class NamedReader(LakeReader):
     def prepared(self, name: str, values: Values) -> str:
         """The query as this reader takes it, with what it asks for in place. Raises ConfigError and LakeError."""
         asked = text(name, self._settings, values)
-        commits = cache(lambda: self._history.commits())
 
         def find(table: str, moment: datetime) -> int:
-            return snapshot_at(commits(), table, moment)
+            return snapshot_at(self._history.of(table), table, moment)
 
-        return turned(asked, "duckdb", lambda at: self._view(at, commits), find)
+        return turned(asked, "duckdb", self._view, find)
 
-    def _view(self, at: At, commits: Callable[[], dict[str, list[Commit]]]) -> str:
+    def _view(self, at: At) -> str:
         if at.metadata:
-            self._connection.register("listed", snapshots(commits().get(at.table, [])))
-            # A table, since what is registered is seen by this cursor alone.
-            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as select * from listed')  # noqa: S608
+            listed = msgspec.json.encode(snapshots(self._history.of(at.table))).decode()
+            rows = f"select row.* from (select unnest(from_json({quoted(listed)}, {quoted(_SNAPSHOTS)})) as row)"  # noqa: S608 - quoted
+            self._connection.execute(f'create or replace table "{at.table}{SNAPSHOTS}" as {rows}')
             return f'"{at.table}{SNAPSHOTS}"'
         if at.snapshot is None:
             return f'"{at.table}"'
-        if at.snapshot not in {commit.snapshot_id for commit in commits().get(at.table, [])}:
+        if at.snapshot not in {commit.snapshot_id for commit in self._history.of(at.table)}:
             raise ConfigError(f"{at.table} has no snapshot {at.snapshot}: `ctc query --named snapshots` lists those of raw_trades")
         return self.as_of(at.table, at.snapshot)
 
 
-def snapshot_at(commits: dict[str, list[Commit]], table: str, moment: datetime) -> int:
+def snapshot_at(commits: list[Commit], table: str, moment: datetime) -> int:
     """The table's snapshot then. Raises ConfigError where it held nothing yet."""
-    found = as_of(commits.get(table, []), moment)
+    found = as_of(commits, moment)
     if found is None:
         raise ConfigError(f"{table} held nothing at {moment.isoformat()}: `ctc query --named snapshots` lists what it held when")
     return found.snapshot_id
 
 
-def snapshots(commits: list[Commit]) -> pa.Table:
+def snapshots(commits: list[Commit]) -> list[dict[str, Any]]:
     """A table's snapshots with the columns that Athena has of them, as far as queries ask for them; main's own, where Athena lists any."""
-    import pyarrow as pa
-
-    rows: list[dict[str, Any]] = [
+    return [
         {
             "committed_at": commit.at,
             "snapshot_id": commit.snapshot_id,
             "operation": commit.operation,
-            "summary": [
-                (f"ctc.{key}", str(value))
+            "summary": {
+                f"ctc.{key}": str(value)
                 for key, value in (("query", commit.query), ("run", commit.run), ("batch", commit.batch))
                 if value is not None
-            ],
+            },
         }
         for commit in commits
     ]
-    schema = pa.schema(
-        {
-            "committed_at": pa.timestamp("us", tz="UTC"),
-            "snapshot_id": pa.int64(),
-            "operation": pa.string(),
-            "summary": pa.map_(pa.string(), pa.string()),
-        }
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def spark_name(settings: Settings, catalog: str, at: At) -> str:

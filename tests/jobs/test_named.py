@@ -43,7 +43,10 @@ def test_spark_and_duckdb_give_the_same_answers(spark: SparkSession, streamed: S
     reader, seen = NamedReader(settings), {}
     for name in names():
         sql = turned(
-            text(name, settings, values), "spark", lambda at: spark_name(settings, CATALOG, at), lambda *of: snapshot_at(commits, *of)
+            text(name, settings, values),
+            "spark",
+            lambda at: spark_name(settings, CATALOG, at),
+            lambda table, moment: snapshot_at(commits[table], table, moment),
         )
         by_duckdb = reader.ask(name, values)
         by_spark = spark.sql(sql).toArrow()
