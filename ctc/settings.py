@@ -144,6 +144,7 @@ class SparkSettings(_Section, frozen=True):
     detect_trigger_s: Natural
     max_bytes_per_shard: Positive
     shuffle_partitions: Positive
+    quick_start: bool
     standby: bool
     checkpoints: str
 
