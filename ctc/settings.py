@@ -329,6 +329,10 @@ def _nearest(values: dict[str, Any], dotted: str) -> str:
 
 
 def _like(old: Any, new: Any, dotted: str) -> Any:
+    if isinstance(new, str) and isinstance(old, bool):
+        if new not in ("true", "false"):
+            raise ConfigError(f"{dotted} must be true or false, not {new!r}")
+        return new == "true"
     if isinstance(new, str) and isinstance(old, int):
         try:
             return int(new)
