@@ -24,8 +24,9 @@ def mapped(work: Callable[[Item], Result], items: Iterable[Item], processes: int
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             with interrupts_held():
-                results = pool.map(work, items)
-            yield results
+                # Not `pool.map`: interrupted, it cancels what waits, and the pool's own thread says so with a traceback.
+                results = [pool.submit(work, item) for item in items]
+            yield (result.result() for result in results)
         except BaseException:
             abandon(pool)
             raise
