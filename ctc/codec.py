@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from ctc.model import EXACT, Heartbeat, Reject, Trade
+from ctc.model import Heartbeat, Reject, Trade
 from ctc.quality.rules import category_of
 
 # A producer's record unpacks to 1.3 MB at most; what is far beyond would cost a worker its memory.
@@ -31,6 +31,7 @@ _SPEC = {field.name: (msgspec.json.Decoder(field.type), field.required) for fiel
 JSON_TROUBLE = (msgspec.MsgspecError, UnicodeError, RecursionError)  # what reading JSON raises; `json_trouble` says it
 _LOCAL = threading.local()
 _MAGIC = b"\x28\xb5\x2f\xfd"
+_HEARTBEAT_BEGINS = b'\n{"heartbeat":'  # as `encode_line` writes it
 
 REQUIRED = ("event_id", "symbol", "price", "quantity", "timestamp")
 Line = Trade | Heartbeat | Reject
@@ -76,6 +77,17 @@ def read_record(data: bytes, symbols: frozenset[str] | None = None) -> list[Line
         text = unpack(data)
     except ValueError as error:
         return [_refused([("record_unreadable", str(error))], data)]
+    trades, *rest = (b"\n" + text).split(_HEARTBEAT_BEGINS)
+    lines = _read_trades(trades, symbols)
+    for part in rest:
+        heartbeat, _, trades = part.partition(b"\n")
+        lines.append(_read_line(_HEARTBEAT_BEGINS[1:] + heartbeat, symbols))
+        lines += _read_trades(trades, symbols)
+    return lines
+
+
+def _read_trades(text: bytes, symbols: frozenset[str] | None) -> list[Line]:
+    """Lines that are mostly trades: all of them at once are read at two thirds of what they cost one by one."""
     try:
         trades = _TRADES.decode_lines(text)
     except JSON_TROUBLE:
@@ -159,10 +171,11 @@ def _heartbeat_faults(heartbeat: Heartbeat, symbols: frozenset[str] | None) -> I
 
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
-_LIMIT = Decimal(10) ** 20  # beyond what decimal(38,18) holds
 _SCALE = Decimal(1).scaleb(-18)
 _YEARS = range(1970, 2200)  # windows around the first and last representable instants overflow
-_CHECKING = Context(prec=EXACT.prec, traps=[Inexact, InvalidOperation])
+# `_to_scale(amount, _SCALE)` raises one of `_MISFITS` for what decimal(38,18) does not hold; bound here, it costs half.
+_to_scale = Context(prec=38, traps=[Inexact, InvalidOperation]).quantize
+_MISFITS = (Inexact, InvalidOperation)
 
 
 def _judge(trade: Trade, symbols: frozenset[str] | None, raw: bytes) -> Reject | None:
@@ -176,17 +189,15 @@ def _storable(trade: Trade) -> bool:
     """Whether price, quantity and quote volume are above zero and fit decimal(38,18), and the times can be reckoned with."""
     price, quantity, volume = trade.price, trade.quantity, trade.quote_volume
     try:  # each by itself: digits below the scale can cancel out in a sum
+        _to_scale(price, _SCALE), _to_scale(quantity, _SCALE), _to_scale(volume, _SCALE)
         return (
-            _ZERO < price < _LIMIT
-            and _ZERO < quantity < _LIMIT
-            and _ZERO < volume < _LIMIT
-            and not _CHECKING.remainder(price, _SCALE)
-            and not _CHECKING.remainder(quantity, _SCALE)
-            and not _CHECKING.remainder(volume, _SCALE)
+            price > _ZERO
+            and quantity > _ZERO
+            and volume > _ZERO
             and trade.timestamp.year in _YEARS
             and trade.ingestion_timestamp.year in _YEARS
         )
-    except (Inexact, InvalidOperation):
+    except _MISFITS:
         return False
 
 
@@ -208,6 +219,7 @@ def _faults(values: Mapping[str, Any], symbols: frozenset[str] | None) -> Iterat
 def _fits(value: Decimal) -> bool:
     """Whether one amount is above zero and fits decimal(38,18)."""
     try:
-        return _ZERO < value < _LIMIT and not _CHECKING.remainder(value, _SCALE)
-    except (Inexact, InvalidOperation):
+        _to_scale(value, _SCALE)
+        return value > _ZERO
+    except _MISFITS:
         return False

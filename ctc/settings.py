@@ -144,6 +144,7 @@ class SparkSettings(_Section, frozen=True):
     detect_trigger_s: Natural
     max_bytes_per_shard: Positive
     shuffle_partitions: Positive
+    quick_start: bool
     standby: bool
     checkpoints: str
 
@@ -328,6 +329,10 @@ def _nearest(values: dict[str, Any], dotted: str) -> str:
 
 
 def _like(old: Any, new: Any, dotted: str) -> Any:
+    if isinstance(new, str) and isinstance(old, bool):
+        if new not in ("true", "false"):
+            raise ConfigError(f"{dotted} must be true or false, not {new!r}")
+        return new == "true"
     if isinstance(new, str) and isinstance(old, int):
         try:
             return int(new)

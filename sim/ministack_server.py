@@ -45,9 +45,11 @@ def main(folder: Path) -> None:
         from ministack.services import kinesis
 
         sys.path.append(str(Path(__file__).resolve().parent.parent))  # this Python has not got the project installed
+        from sim.ministack_expiry import expire_seldom
         from sim.ministack_shards import keep_closed_shards
 
         keep_closed_shards(kinesis)
+        expire_seldom(kinesis)
         watch = StateWatch()
         logging.getLogger().addHandler(watch)
         sys.argv = ["ministack"]

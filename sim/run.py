@@ -30,6 +30,7 @@ from sim.scorecard import render
 
 CATCH_UP = timedelta(minutes=75)
 LAKE_TRIGGER_S = 3
+LONG_BYTES = 64 << 20  # of packed recordings: some three million trades
 SILENCE_S = 240.0  # without a batch, a session that runs to its end is given up
 
 
@@ -97,7 +98,8 @@ def _recorded(settings: Settings, found: Survey) -> Settings:
     if not symbols:
         raise ConfigError(f"no trades of a known exchange in {', '.join(str(piece.path) for piece, _ in found.recordings)}")
     shown = msgspec.structs.replace(settings.session, title="recorded market", market="recorded", symbols=tuple(sorted(symbols)))
-    return msgspec.structs.replace(settings, session=shown)
+    spark = msgspec.structs.replace(settings.spark, quick_start=settings.spark.quick_start and found.bytes < LONG_BYTES)
+    return msgspec.structs.replace(settings, session=shown, spark=spark)
 
 
 def _plan(settings: Settings, state: Path, to_end: bool, seed: int, minutes: int, rate: float, name: str | None, resume: bool) -> Plan:

@@ -219,6 +219,29 @@ def test_positions_count_rejects_too() -> None:
     assert kinds == ["Trade", "Reject", "Reject", "Trade"]
 
 
+awkward = st.sampled_from(
+    [
+        encode_line(TRADE),
+        b"{",
+        b"",
+        b"  ",
+        b'{"heartbeat":1}',
+        b'{"heartbeat":',
+        b' {"heartbeat":2}',
+        wire(price=0),
+        wire(symbol="NO-SUCH"),
+        wire(heartbeat=3),
+    ]
+)
+
+
+@given(
+    st.lists(st.one_of(trades().map(encode_line), heartbeats().map(encode_line), awkward)), st.sampled_from([None, frozenset({"BTC-USDT"})])
+)
+def test_record_is_read_as_each_of_its_lines_is(lines: list[bytes], allowed: frozenset[str] | None) -> None:
+    assert read_record(pack(lines), allowed) == [only(line, allowed) for line in lines if line.strip()]
+
+
 def test_plain_ndjson_is_read_as_it_is() -> None:
     assert read_record(encode_line(TRADE) + b"\n" + encode_line(TRADE)) == [TRADE, TRADE]
 

@@ -121,6 +121,16 @@ def test_environment_with_a_word_for_a_number_is_an_error(monkeypatch: pytest.Mo
         load_profile("sim")
 
 
+def test_environment_says_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CTC_SPARK__QUICK_START", "false")
+    monkeypatch.setenv("CTC_SPARK__STANDBY", "true")
+    found = load_profile("sim").spark
+    assert (found.quick_start, found.standby) == (False, True)
+    monkeypatch.setenv("CTC_SPARK__STANDBY", "1")
+    with pytest.raises(ConfigError, match=r"spark\.standby must be true or false"):
+        load_profile("sim")
+
+
 def test_environment_that_goes_through_a_value_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CTC_API__PORT__NUMBER", "1")
     with pytest.raises(ConfigError, match=r"api\.port\.number"):

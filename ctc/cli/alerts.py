@@ -83,15 +83,26 @@ def _say(rows: Rows, alerts: list[Alert], format: Format) -> None:
         rows.add(_row(alert, format), {"detected": "dim", "severity": SEVERITY.get(alert.severity, "")})
 
 
+class Newest:
+    """Asks for the newest alerts, again and again by the same clients."""
+
+    def __init__(self, settings: Settings) -> None:
+        from ctc.aws.alerts import DynamoAlerts  # half a second of imports that `ctc --help` does without
+        from ctc.aws.metrics import DynamoMetrics
+
+        self._alerts, self._metrics = DynamoAlerts(settings), DynamoMetrics(settings)
+
+    def ask(self, *, type: str | None = None, symbol: str | None = None, since: datetime | None = None, limit: int) -> list[Alert]:
+        """As `newest`."""
+        now = self._metrics.stream_clock() or datetime.now(UTC)
+        return self._alerts.page(now=now, type=type, symbol=symbol, since=since, limit=limit).alerts
+
+
 def newest(
     settings: Settings, *, type: str | None = None, symbol: str | None = None, since: datetime | None = None, limit: int = 50
 ) -> list[Alert]:
     """Alerts newest first; "now" is the session's own clock, which may lie in the past."""
-    from ctc.aws.alerts import DynamoAlerts  # half a second of imports that `ctc --help` does without
-    from ctc.aws.metrics import DynamoMetrics
-
-    now = DynamoMetrics(settings).stream_clock() or datetime.now(UTC)
-    return DynamoAlerts(settings).page(now=now, type=type, symbol=symbol, since=since, limit=limit).alerts
+    return Newest(settings).ask(type=type, symbol=symbol, since=since, limit=limit)
 
 
 def _row(alert: Alert, format: Format) -> tuple[Any, ...]:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ctc import processes, status
-from ctc.cli.alerts import newest
+from ctc.cli.alerts import Newest
 from ctc.cli.options import FreePorts, Producers, Profile, Resume, State
 from ctc.cli.screen import Screen
 from ctc.errors import ConfigError, CtcError
+from ctc.model import Alert
 from ctc.processes import HOST
 from ctc.session import Session, check_ports, inspector_program, opened_session, platform_programs, refuse_running
 from ctc.settings import DEFAULT_STATE, Settings, load_profile, load_state
@@ -68,10 +69,11 @@ def watch(
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        newest = Newest(session.settings)
         while not stop.wait(every_s):
             session.keep_up()
             meanwhile()
-            screen.update(_newest(session.settings))
+            screen.update(_shown(newest))
             if until():
                 return True
         return False
@@ -80,9 +82,9 @@ def watch(
             signal.signal(number, handler)
 
 
-def _newest(settings: Settings) -> list:  # type: ignore[type-arg]
+def _shown(newest: Newest) -> list[Alert]:
     try:
-        return newest(settings, limit=10)
+        return newest.ask(limit=10)
     except CtcError:
         return []  # the screen shows the services' trouble; alerts come back with the emulator
 

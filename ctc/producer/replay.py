@@ -8,7 +8,7 @@ from itertools import tee
 from typing import Any
 
 from ctc.exchanges import EXCHANGES, exchange
-from ctc.model import from_us, to_us
+from ctc.model import from_us
 from ctc.producer.clock import FrameClock
 from ctc.producer.heartbeats import LONGEST_STEP, SECOND, Venue, Venues
 from ctc.producer.pace import Pace
@@ -112,7 +112,7 @@ class ReplayFeed:
         if frame.reading is None:
             return mark_us
         tape.reading(frame.reading)
-        newest = max([mark_us, *(to_us(trade.timestamp) for trade in frame.reading.trades)])
+        newest = max(mark_us, frame.newest_us)
         self._newest[frame.exchange] = max(newest, self._newest.get(frame.exchange, 0))
         return newest
 

@@ -8,7 +8,6 @@ from contextlib import closing
 from itertools import accumulate
 from typing import NamedTuple
 
-from ctc.model import to_us
 from ctc.sources.recording import RecordedFrame
 
 _Head = tuple[int, int, RecordedFrame, Iterator[RecordedFrame]]
@@ -70,6 +69,4 @@ def _open(closed: _Closed, heads: list[_Head], bounds: dict[int, int]) -> None:
 
 def bound(frame: RecordedFrame) -> int:
     """The earliest time that a frame speaks of, in microseconds."""
-    if frame.reading is None or not frame.reading.trades:
-        return frame.frame_time_us
-    return min(frame.frame_time_us, min(to_us(trade.timestamp) for trade in frame.reading.trades))
+    return min(frame.frame_time_us, frame.oldest_us)

@@ -28,12 +28,15 @@ class RecordedFrame(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A frame with trades, or one that can't be read (`error`, and no reading).
 
     `frame_time_us` never runs backwards inside a recording: the receive time if there is one, else the newest event
-    time so far; 0 before the first time is known. `raw` is the frame without its receive time.
+    time so far; 0 before the first time is known. Its trades happened from `oldest_us` to `newest_us`, which without
+    trades are the frame's time. `raw` is the frame without its receive time.
     """
 
     exchange: str
     received: datetime | None
     frame_time_us: int
+    oldest_us: int
+    newest_us: int
     raw: bytes
     reading: Reading | None
     error: FrameError | None
@@ -119,7 +122,7 @@ class Recording:
             if taken.aside:
                 counts.skipped[taken.aside] += 1
                 continue
-            received_us, body, _ = taken
+            received_us, body = taken.received_us, taken.body
             name = whose(body)
             if name is None:
                 yield self._unreadable(FrameError("unknown", "not JSON", body), received_us, body)
@@ -178,19 +181,28 @@ class Recording:
 
     def _frame(self, name: str, reading: Reading, received_us: int | None, raw: bytes) -> RecordedFrame:
         self.counts.trades += len(reading.trades)
-        trade = reading.trades[0]
-        time_us = self._advance(received_us if received_us is not None else to_us(trade.timestamp))
-        received = trade.ingestion_timestamp if received_us is not None else None
+        times = [to_us(trade.timestamp) for trade in reading.trades]
         return RecordedFrame(
-            exchange=name, received=received, frame_time_us=time_us, raw=raw, reading=reading, error=None, source=self.name
+            exchange=name,
+            received=reading.trades[0].ingestion_timestamp if received_us is not None else None,
+            frame_time_us=self._advance(received_us if received_us is not None else times[0]),
+            oldest_us=min(times),
+            newest_us=max(times),
+            raw=raw,
+            reading=reading,
+            error=None,
+            source=self.name,
         )
 
     def _unreadable(self, error: FrameError, received_us: int | None, raw: bytes) -> RecordedFrame:
         self.counts.note_unreadable(str(error))
+        time_us = self._advance(received_us)
         return RecordedFrame(
             exchange=error.exchange,
             received=None if received_us is None else from_us(received_us),
-            frame_time_us=self._advance(received_us),
+            frame_time_us=time_us,
+            oldest_us=time_us,
+            newest_us=time_us,
             raw=raw,
             reading=None,
             error=error,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,8 +18,11 @@ from ctc.sources.files import DAMAGE, OpenPiece, Piece, expand, pieces
 from ctc.sources.frames import take_apart, whose
 from ctc.sources.kinds import AGGREGATE, TRADE, Market
 from ctc.sources.recording import Recording, Symbols, form_of, market_of_file, open_recordings, readers
+from ctc.workers import mapped
 
 Space = tuple[str, str, str, str]
+WORTH_BYTES = 16 << 20  # of packed recordings: some ten seconds of one core
+MOST_PROCESSES = 4
 _WORDS = {
     "empty": "is empty",
     "unknown": "is of no known form: recorded frames (one JSON a line, with or without a receive time) or the archive's CSV",
@@ -58,18 +63,30 @@ class Survey(msgspec.Struct):
         return open_recordings(self.recordings, symbols, self.held)
 
 
+class _File(NamedTuple):
+    """A file to look at, or what is wrong with what was named."""
+
+    pieces: list[Piece]
+    named: bool
+    trouble: str = ""
+
+
+class _Seen(NamedTuple):
+    """What a piece is and what trades it holds, or what is wrong with it."""
+
+    form: str
+    spaces: frozenset[Space]
+    trouble: str = ""
+
+
 def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = None) -> Survey:
     """Look through files and folders once. What is wrong with a named file is a failure, inside a folder a notice."""
     found, names = Survey(), list(paths)
-    read = readers({})
-    for path in names:
-        try:
-            files = expand([path])
-        except RecordingError as error:
-            found.failures.append(str(error))
-            continue
-        for file, named in files:
-            _look(file, found, found.failures if named else found.notices, read, progress)
+    files = list(_listed(names))
+    inside = [piece for file in files for piece in file.pieces]
+    with mapped(_look, inside, _processes(inside)) as seen:
+        for file in files:
+            _note(file, seen, found, progress)
     if not found.recordings and not found.failures:
         found.failures.append(f"no recording in {', '.join(map(str, names))}; name files of recorded frames or of the archive")
     spaces = set(found.spaces)
@@ -79,30 +96,58 @@ def survey(paths: Iterable[Path], progress: Callable[[Piece], None] | None = Non
             found.notices.append(
                 f"{'/'.join(market)}: {TRADE} and {AGGREGATE} are here; an {AGGREGATE} of trades that are here is left out"
             )
-    _hold_trades(found, read, progress)
+    _hold_trades(found, readers({}), progress)
     return found
 
 
-def _look(file: Path, found: Survey, trouble: list[str], read: dict[str, Exchange], progress: Callable[[Piece], None] | None) -> None:
-    try:
-        if any(piece.path.samefile(file) for piece, _ in found.recordings):
-            return
-        inside = pieces(file)
-    except RecordingError as error:
-        trouble.append(str(error))
+def _listed(names: Iterable[Path]) -> Iterator[_File]:
+    for name in names:
+        try:
+            files = expand([name])
+        except RecordingError as error:
+            yield _File([], True, str(error))
+            continue
+        for file, named in files:
+            try:
+                yield _File(pieces(file), named)
+            except RecordingError as error:
+                yield _File([], named, str(error))
+
+
+def _processes(inside: Sequence[Piece]) -> int:
+    """As many as there are cores where it is worth their start, of a second."""
+    large = sum(path.stat().st_size for path in {piece.path for piece in inside}) >= WORTH_BYTES
+    return min(os.cpu_count() or 1, len(inside), MOST_PROCESSES) if large else 1
+
+
+def _note(file: _File, seen: Iterator[_Seen], found: Survey, progress: Callable[[Piece], None] | None) -> None:
+    trouble = found.failures if file.named else found.notices
+    if file.trouble:
+        trouble.append(file.trouble)
+    if file.pieces and any(piece.path.samefile(file.pieces[0].path) for piece, _ in found.recordings):
+        for _ in file.pieces:
+            next(seen)  # it was looked at under another name
         return
-    found.bytes += file.stat().st_size
-    for piece in inside:
+    found.bytes += file.pieces[0].path.stat().st_size if file.pieces else 0
+    for piece in file.pieces:
         if progress is not None:
             progress(piece)
-        try:
-            form = form_of(piece)
-            if form in _WORDS:
-                raise RecordingError(f"{piece.name} {_WORDS[form]}")
-            found.contents.append(frozenset(_CONTENTS[form](piece, read)))
-            found.recordings.append((piece, form))
-        except RecordingError as error:
-            trouble.append(str(error))
+        what = next(seen)
+        if what.trouble:
+            trouble.append(what.trouble)
+        else:
+            found.contents.append(what.spaces)
+            found.recordings.append((piece, what.form))
+
+
+def _look(piece: Piece) -> _Seen:
+    try:
+        form = form_of(piece)
+        if form in _WORDS:
+            return _Seen(form, frozenset(), f"{piece.name} {_WORDS[form]}")
+        return _Seen(form, frozenset(_CONTENTS[form](piece, readers({}))))
+    except RecordingError as error:
+        return _Seen("", frozenset(), str(error))
 
 
 def _hold_trades(found: Survey, read: dict[str, Exchange], progress: Callable[[Piece], None] | None) -> None:

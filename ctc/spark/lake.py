@@ -19,7 +19,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from ctc.arrow import arrow_schema
 from ctc.codec import read_record
-from ctc.model import GapLedger, Heartbeat, IdSpan, Reject, space_names, to_us
+from ctc.model import GapLedger, Heartbeat, IdSpan, Trade, space_names, to_us
 from ctc.quality.counts import Tallies, Tally
 from ctc.quality.dedup import Deduplicator, DedupState
 from ctc.quality.ledger import Ledger
@@ -128,17 +128,18 @@ class LakeFold:
         kept, beats, refused = taken.kept, taken.beats, taken.refused
         twice, letters = self._dedup.state.duplicates, len(refused)
         for line_number, line in enumerate(read_record(data, self._symbols)):
-            if isinstance(line, Reject):
-                place = (self._symbol, shard, sequence_number, line_number, arrival_us)
-                refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
+            if isinstance(line, Trade):
+                if self._dedup.feed(line):
+                    kept.append(Placed(line, shard, sequence_number, line_number))
+                    self._ledger.trade(line)
             elif isinstance(line, Heartbeat):
                 self._dedup.feed(line)
                 self._note_gaps()
                 self._note_holes(line)
                 beats.append(Placed(line, shard, sequence_number, line_number))
-            elif self._dedup.feed(line):
-                kept.append(Placed(line, shard, sequence_number, line_number))
-                self._ledger.trade(line)
+            else:
+                place = (self._symbol, shard, sequence_number, line_number, arrival_us)
+                refused.append(Refused(line.category, line.reasons, line.raw, *place, line.rules))
         tally = taken.tallies.of(self._label, arrival_us)
         tally.broke(DUPLICATE, self._dedup.state.duplicates - twice)
         for letter in refused[letters:]:

@@ -45,7 +45,8 @@ def build_session(
 ) -> SparkSession:
     """A session with the lake's catalog as `lake`; on EMR the master and the jars are the cluster's.
 
-    `java_options` take the place of those that use the class archive. A `long` one is compiled for speed, not for its start.
+    `java_options` take the place of those that use the class archive. A `long` one is compiled for speed, not for its start, whatever
+    `spark.quick_start` says.
     """
     if java_options is None:
         java_options = (f'"-XX:SharedArchiveFile={ARCHIVE}"',) if ARCHIVE.is_file() else ()
@@ -53,11 +54,16 @@ def build_session(
     for key, value in {**_engine(settings, state), **_catalog(settings)}.items():
         builder = builder.config(key, value)
     if settings.spark.master:
-        for key, value in _local(settings, state, java_options if long else (QUICK_START, *java_options)).items():
+        for key, value in _local(settings, state, (*compilers(settings, long=long), *java_options)).items():
             builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def compilers(settings: Settings, *, long: bool = False) -> tuple[str, ...]:
+    """The option that leaves the JVM's second compiler out, where a quick start counts for more."""
+    return (QUICK_START,) if settings.spark.quick_start and not long else ()
 
 
 def _engine(settings: Settings, state: Path) -> dict[str, str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from multiprocessing.queues import Queue
 from queue import Empty
 
 from ctc.settings import Settings
+from ctc.workers import abandon, end_with_parent, interrupts_held
 from sim.day.symbol import Job, SymbolRun, run_symbol
 
 LOOK_S = 0.2
@@ -30,13 +29,11 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())  # raised where nothing is half begun
     try:
-        with _interrupts_held():
+        with interrupts_held():
             futures = [pool.submit(_work, job, settings) for job in chosen]
         _watch(futures, told, tell, interrupted)
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in multiprocessing.active_children():
-            worker.terminate()  # a job takes a minute: nobody who has pressed Ctrl-C waits for it
+        abandon(pool)
         raise
     finally:
         pool.shutdown()
@@ -44,31 +41,10 @@ def run_all(chosen: Sequence[Job], settings: Settings, jobs: int, tell: Callable
     return [future.result() for future in futures]
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block; processes and threads that begin in it, and theirs, never see it.
-
-    A terminal sends it to the whole group: a worker that it met would say so with a traceback. The parent ends the workers.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _begin(told: Queue[int]) -> None:
     global _told
     _told = told
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker that was being started when Ctrl-C came may be known to nobody: it ends by itself."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "the pool's initializer runs in a worker"
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _work(job: Job, settings: Settings) -> SymbolRun:

@@ -40,7 +40,7 @@ class Running:
 
 
 def test_ctrl_c_is_heard_while_the_inspector_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_newest", lambda settings: [])
+    monkeypatch.setattr(live.Newest, "ask", lambda *_, **__: [])
     watch = live.watch
     monkeypatch.setattr(live, "watch", lambda *given, **named: watch(*given, every_s=0.01, **named))
     running = Running(tmp_path)

@@ -20,7 +20,15 @@ def frame(source: str, number: int, received_us: int, event_us: int) -> Recorded
     received = from_us(received_us)
     reading = exchange("binance").read(text, received)
     return RecordedFrame(
-        exchange="binance", received=received, frame_time_us=received_us, raw=text.encode(), reading=reading, error=None, source=source
+        exchange="binance",
+        received=received,
+        frame_time_us=received_us,
+        oldest_us=event_us,
+        newest_us=event_us,
+        raw=text.encode(),
+        reading=reading,
+        error=None,
+        source=source,
     )
 
 

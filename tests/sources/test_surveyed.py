@@ -32,6 +32,23 @@ def test_what_is_kept_reads_the_same_trades(tmp_path: Path, monkeypatch: pytest.
     assert [trade.event_id for trade in Normalizer(found, {})] == [trade.event_id for trade in Normalizer(survey([FIXTURES]), {})]
 
 
+def test_a_survey_by_several_processes_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "prose").write_text("no recording\n")
+    again = next(path for path in sorted(FIXTURES.iterdir()) if path.suffix == ".gz")
+    (tmp_path / "linked").symlink_to(again.resolve())
+    paths = [again, tmp_path / "none", FIXTURES, tmp_path, tmp_path / "prose"]
+    asked: list[str] = []
+    alone = survey(paths, lambda piece: asked.append(piece.name))
+    told, asked = asked, []
+    monkeypatch.setattr("ctc.sources.survey.WORTH_BYTES", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert survey(paths, lambda piece: asked.append(piece.name)) == alone
+    assert asked == told
+    assert len(alone.failures) == 2
+    assert "linked" not in asked
+
+
 def test_a_file_that_changed_is_looked_through_again(tmp_path: Path) -> None:
     state, path = tmp_path / "state", tmp_path / "recorded" / "x.jsonl"
     state.mkdir()

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from ctc.settings import load_profile
+from ctc.spark.session import QUICK_START, compilers
+
 
 def test_jvm_keeps_what_it_unpacks_beside_the_rest_of_its_state(spark: SparkSession) -> None:
     """A killed one can't remove it, and the next session removes only what lies in the session's folder."""
@@ -16,6 +19,13 @@ def test_jvm_keeps_what_it_unpacks_beside_the_rest_of_its_state(spark: SparkSess
     assert jvm is not None
     assert jvm.java.lang.System.getProperty("java.io.tmpdir") == folder
     assert folder != tempfile.gettempdir()
+
+
+def test_second_compiler_is_for_what_is_long() -> None:
+    quick = load_profile("sim")
+    slow = load_profile("sim", {"spark.quick_start": False})
+    assert compilers(quick) == (QUICK_START,)
+    assert compilers(quick, long=True) == compilers(slow) == compilers(slow, long=True) == ()
 
 
 def test_workers_take_arrow_memory_from_the_system(spark: SparkSession) -> None:
