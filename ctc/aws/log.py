@@ -41,7 +41,7 @@ _ALL_WORDS = (
     f"union all by name select shard, sequence_number from beats union all by name select {_NO_WORD}"
 )
 _PLACED = "shard::shards as shard, sequence_number::sequence_numbers as sequence_number, position"
-_TRADE = ", ".join(f"{name} := {name}::{name}s" if name in _NAMES else name for name in READ)
+_TRADE = ", ".join(f"{name} := cast({name} as {name}s)" if name in _NAMES else name for name in READ)
 _LINES = (
     f"select * from (select {_PLACED}, struct_pack({_TRADE}) as trade from trades "  # noqa: S608 - our own names
     f"union all by name select {_PLACED}, struct_pack({', '.join(BEAT)}) as beat from beats)"
