@@ -34,7 +34,7 @@ Order = Literal["log", "event-time"]
 WARM_UP = timedelta(minutes=65)  # an hour of bars, their lateness, and the first minute, which is not whole
 CLOSING = timedelta(minutes=2)  # of heartbeats after the last window: past its lateness and a hole's patience
 FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
-OUTCOMES = "symbol string, clock_us long, final boolean, outcomes binary"
+OUTCOMES = "symbol string, clock_us long, outcomes binary"
 PLACE = ("shard", "sequence_number", "position")
 # What a fold reads of a trade; the rest stays where it is.
 READ = ("exchange", "market", "native_symbol", "kind", "trade_id", "price", "quantity", "quote_volume", "side", "timestamp")
@@ -214,7 +214,6 @@ def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
         {
             "symbol": [symbol],
             "clock_us": pa.array([None if clock is None else to_us(clock)], pa.int64()),
-            "final": [said.snapshot.final],
             "outcomes": [_ENCODE(said)],
         }
     )
