@@ -186,15 +186,9 @@ def port_is_free(port: int) -> bool:
 @contextmanager
 def locked(state: Path) -> Iterator[None]:
     """Hold the state folder for one session; SessionError names the process that has it."""
-    with _opened(state, "lock") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise SessionError(
-                f"a session already runs on {state} (pid {holder}): stop it, or choose another folder with --state"
-            ) from None
+    with lock_file(state, "lock") as lock:
+        if not held(lock, fcntl.LOCK_EX):
+            raise SessionError(f"{_holder(state, lock)}, or choose another folder with --state")
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -202,27 +196,48 @@ def locked(state: Path) -> Iterator[None]:
         lock.truncate(0)
 
 
+def _holder(state: Path, lock: TextIO) -> str:
+    if held(lock, fcntl.LOCK_SH):
+        return f"commands are at work on what the last session left in {state}: wait until they are through"
+    lock.seek(0)
+    return f"a session already runs on {state} (pid {lock.read().strip() or 'unknown'}): stop it"
+
+
 def is_locked(state: Path) -> bool:
     """Whether a session holds the state folder now."""
     try:
         with (state / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that those who ask don't see each other
-    except BlockingIOError:
-        return True
+            return not held(lock, fcntl.LOCK_SH)  # shared, so that those who ask don't see each other
     except OSError:
         return False
-    return False
+
+
+@contextmanager
+def kept_stopped(state: Path) -> Iterator[bool]:
+    """Let no session begin on the state folder until the block ends; False, and nothing is kept, where one runs."""
+    with lock_file(state, "lock") as lock:
+        yield held(lock, fcntl.LOCK_SH)
 
 
 @contextmanager
 def queued(state: Path) -> Iterator[None]:
     """Wait for the calls before this one (`ctc query` and the like, where no session runs), and keep later ones waiting."""
-    with _opened(state, "calls") as queue:
+    with lock_file(state, "calls") as queue:
         fcntl.flock(queue, fcntl.LOCK_EX)
         yield
 
 
-def _opened(state: Path, name: str) -> TextIO:
+def held(lock: TextIO, how: int) -> bool:
+    """Take the lock, alone or shared (`fcntl`), if that can be done at once; whether it was."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def lock_file(state: Path, name: str) -> TextIO:
+    """A file of the state folder to lock; what it holds stays. Raises SessionError where it can't be written."""
     try:
         state.mkdir(parents=True, exist_ok=True)
         return (state / name).open("a+")

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ctc import status
+from ctc.calls import emulated
 from ctc.errors import CtcError, SessionError, SetupError
 from ctc.java import require_java
-from ctc.processes import AUTOGROUPS, Child, free_port, is_locked, locked, port_is_free, queued, spawn
+from ctc.processes import AUTOGROUPS, Child, is_locked, kept_stopped, locked, port_is_free, spawn
 from ctc.settings import ROOT, Settings, load_state, save_state
 from ctc.wiring import create_resources, emulator
 
@@ -247,33 +248,17 @@ def check_ports(settings: Settings, names: Sequence[tuple[str, int, str]]) -> No
 
 @contextmanager
 def reachable(state: Path) -> Iterator[Settings]:
-    """The settings of the session in `state`, with its stores up: those of the running session, else started for this call."""
+    """The settings of the session in `state`, with its stores up: its own while it runs, else by an emulator that commands share."""
     settings = load_state(state)
     if not settings.aws.emulator or running(state):
         yield settings
         return
-    with queued(state):
-        if running(state):  # one that began while this call waited
+    with kept_stopped(state) as stopped:
+        if not stopped:  # one has just begun
             yield settings
             return
-        with locked(state):
-            settings = _on_a_free_port(settings)
-            server = emulator(settings, state.resolve())
-            assert server is not None  # the profile names one
-            server.start()
-            try:
-                yield settings
-            finally:
-                server.stop()
-
-
-def _on_a_free_port(settings: Settings) -> Settings:
-    """The same, where something else has taken the emulator's port since the session stopped, with another port."""
-    if port_is_free(settings.aws.emulator_port):
-        return settings
-    port = free_port()
-    aws = msgspec.structs.replace(settings.aws, emulator_port=port, endpoint=f"http://127.0.0.1:{port}")
-    return msgspec.structs.replace(settings, aws=aws)
+        with emulated(settings, state) as found:
+            yield found
 
 
 def running(state: Path) -> bool:

@@ -13,7 +13,7 @@ from ctc.settings import load_state
 
 
 class Watched:
-    """Whether a session runs on a folder; make it before `reachable`, which holds the folder of a stopped session itself."""
+    """Whether a session runs on a folder: the one that did when this was made."""
 
     def __init__(self, state: Path) -> None:
         self._state = state

@@ -138,10 +138,12 @@ class StreamingApp:
         self._stop.set()
 
     def _stop_between_batches(self, query: StreamingQuery) -> None:
-        """Let the batch that runs end if it ends soon: a batch that is cut is only done again, but says so in the log."""
-        deadline = time.monotonic() + STOP_S
-        pause = threading.Event()
-        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        """Let the batch that runs end if it ends soon: a batch that is cut is only done again, but says so in the log.
+
+        Where the next one follows at once, nobody may see the query pause: that one is cut as it begins.
+        """
+        newest, deadline, pause = _ended(query), time.monotonic() + STOP_S, threading.Event()
+        while query.isActive and query.status["isTriggerActive"] and _ended(query) == newest and time.monotonic() < deadline:
             pause.wait(0.02)
         query.stop()
 
@@ -230,6 +232,12 @@ def refuse_lost_engine(error: Exception) -> None:
     raise EngineLost(
         f"Spark's JVM ended with exit status {code} while its queries ran: start again, they go on from their checkpoints"
     ) from error
+
+
+def _ended(query: StreamingQuery) -> int | None:
+    """The newest batch that is through."""
+    progress = query.lastProgress
+    return None if progress is None else progress.batchId
 
 
 def _why(query: StreamingQuery) -> str:

@@ -35,7 +35,7 @@ from ctc.settings import Settings
 from ctc.spark.session import CATALOG
 
 FOUND = (ANOMALIES, VOLUME_AGGREGATES, SPREADS)
-OUTCOMES = "symbol string, clock_us long, final boolean, outcomes binary"
+OUTCOMES = "symbol string, clock_us long, outcomes binary"
 _VENUES = msgspec.json.Decoder(tuple[VenueMark, ...])
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Outcomes).decode
@@ -164,7 +164,6 @@ def packed(symbol: str, said: Outcomes) -> pa.RecordBatch:
         {
             "symbol": [symbol],
             "clock_us": pa.array([None if clock is None else to_us(clock)], pa.int64()),
-            "final": [said.snapshot.final],
             "outcomes": [_ENCODE(said)],
         }
     )

@@ -3,33 +3,30 @@ yet to know of: swapped in, the one would come twice; the other would be taken o
 
 The two queries read the log apart, in batches of their own. `detect` commits a batch's alerts before its bars. So a bar that is in
 `volume_aggregates` says that every alert of the time before its end is in `anomalies`, but for whales that a late trade makes: those
-are known by their place in the log.
+are known by their place in the log. A session's last heartbeat is no exception: of two producers each says one, and the first closes
+every window, while what only the second has seen is still to come.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
 
 from ctc.aws.log import PLACE, Span
-from ctc.detect.clock import SECOND_US, closed_before
+from ctc.detect.clock import SECOND_US
 from ctc.model import from_us
 from ctc.schema import HEARTBEATS, VOLUME_AGGREGATES
 from ctc.settings import Settings
 from ctc.spark.batch import read_table
 
-FOREVER = datetime(2199, 12, 31, tzinfo=UTC)
 Place = tuple[str, str, int]  # shard, sequence number, position
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One symbol: `detect` has committed its alerts of the time before `closed`; it and the lake have both read up to `place`.
-
-    `closed` is for ever where the newest heartbeat was the last and no bar before it is missing.
-    """
+    """One symbol: `detect` has committed its alerts of the time before `closed`; it and the lake have both read up to `place`."""
 
     closed: datetime
     place: Place
@@ -48,7 +45,6 @@ def judged(spark: SparkSession, settings: Settings, span: Span) -> dict[str, Jud
         .agg(
             F.unix_micros(F.max("closed")).alias("closed_us"),
             F.unix_micros(F.max("timestamp")).alias("clock_us"),
-            F.max_by("final", place).alias("final"),
             F.min(F.when(F.col("timestamp") >= passed, place)).alias("passed"),  # what closed the bar is this heartbeat or a later one
             F.max(place).alias("last"),
         )
@@ -58,10 +54,10 @@ def judged(spark: SparkSession, settings: Settings, span: Span) -> dict[str, Jud
 
 
 def _judged(settings: Settings, row: Row) -> Judged:
-    newest = closed_before(row.clock_us, settings.volume.window_s * SECOND_US, settings.folds.lateness_s * SECOND_US)
-    ended = row.final and row.closed_us is not None and row.closed_us >= newest
-    place = row.last if ended or row.passed is None else row.passed
-    return Judged(FOREVER if ended else from_us(row.closed_us or 0), (place.shard, place.number, place.position))
+    closed_us, place = row.closed_us or 0, row.passed or row.last
+    if row.closed_us is not None and place == row.last:  # `detect` has read every heartbeat that the lake has
+        closed_us = row.clock_us - settings.folds.lateness_s * SECOND_US
+    return Judged(from_us(closed_us), (place.shard, place.number, place.position))
 
 
 def read_by(place: Place | None) -> Column:

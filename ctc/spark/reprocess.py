@@ -26,7 +26,7 @@ from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED, HEARTBEATS, RAW_TRADES
 from ctc.settings import Settings
 from ctc.spark.batch import outcomes_of, rows_of
 from ctc.spark.event_time import outcomes_by_event_time
-from ctc.spark.judged import FOREVER, Judged, Place, judged, read_by
+from ctc.spark.judged import Judged, Place, judged, read_by
 from ctc.spark.tables import Say, current_snapshot, full_name, rows_at, with_properties
 from ctc.spark.touched import touched_minutes
 
@@ -145,9 +145,9 @@ def rules_of(settings: Settings) -> dict[str, Any]:
 
 
 def _horizons(outcomes: DataFrame, rules: Settings, through: Mapping[str, Judged]) -> dict[str, datetime]:
-    """How far each symbol's clock came, for ever where its last heartbeat was there; no farther than the stream's own alerts go."""
-    rows = outcomes.groupBy("symbol").agg(F.max("clock_us").alias("clock_us"), F.max("final").alias("final")).collect()
-    own = {row.symbol: FOREVER if row.final else from_us(row.clock_us) for row in rows if row.final or row.clock_us is not None}
+    """How far each symbol's clock came; no farther than the stream's own alerts go."""
+    rows = outcomes.groupBy("symbol").agg(F.max("clock_us").alias("clock_us")).collect()
+    own = {row.symbol: from_us(row.clock_us) for row in rows if row.clock_us is not None}
     lateness = timedelta(seconds=rules.folds.lateness_s)
     return {symbol: min(horizon, through[symbol].closed + lateness) if symbol in through else horizon for symbol, horizon in own.items()}
 

@@ -15,7 +15,8 @@ from ctc.aws.log import Span
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import CtcError
 from ctc.schema import TABLES
-from ctc.settings import ROOT, load_state
+from ctc.session import reachable
+from ctc.settings import ROOT
 from ctc.spark.job import engine
 from ctc.spark.maintain import Maintained, maintain
 from ctc.spark.reprocess import reprocess
@@ -44,8 +45,7 @@ def run(job: str, state: Path) -> tuple[Done, float]:
 
 def main(job: str, state: Path) -> None:
     """Run the job and print `Done`."""
-    settings = load_state(state)
-    with engine(job, settings, state, by_row=job == "maintain") as spark:
+    with reachable(state) as settings, engine(job, settings, state, by_row=job == "maintain") as spark:
         began = time.monotonic()
         if job == "maintain":
             tables = list(maintain(spark, settings, TABLES, timedelta(0), _say))

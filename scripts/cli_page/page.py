@@ -166,7 +166,7 @@ The calls were made with `--state` of that session, which is left out. Answers a
 - Data goes to stdout, words to stderr. Exit code 0: done; 1: a failure; 2: a wrong call; 130: Ctrl-C. `ctc sim`, `ctc live` and `ctc record` are meant to be ended by Ctrl-C, and end with 0.
 - `--format json` and `csv` are for programs: exact decimals, ISO times in UTC. Where rows come one by one (`--follow`, `ctc tail`) it is one JSON object a line, each written out at once.
 - Colours are for terminals: off in a pipe, and with `NO_COLOR=1`.
-- A stopped session can be asked, too: the emulator is started for the call. Sessions in the past have their own "now".
+- A stopped session can be asked, too: the first command starts its emulator, and ends it when those that came meanwhile are through. Sessions in the past have their own "now".
 - `ctc COMMAND --help` teaches by example. `ctc sim` and `ctc live` show the [screen](images/terminal.svg) of [README.md](../README.md).
 
 """

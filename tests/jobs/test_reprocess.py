@@ -6,10 +6,11 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
-from log_strategies import MINUTE, SYMBOL, T0, make_trade
+from log_strategies import MINUTE, SECOND, SYMBOL, T0, make_heartbeat, make_trade
 from pyspark.sql import SparkSession
-from streamed import RUN, Stream, log, records, say, settings_for, stream
+from streamed import RUN, Record, Stream, ask, log, records, say, settings_for, stream
 
 from ctc.aws.history import LakeHistory
 from ctc.aws.lakehouse import TableAppender
@@ -18,6 +19,7 @@ from ctc.aws.query import LakeReader
 from ctc.codec import encode_line, pack
 from ctc.detect import ALL_DETECTORS
 from ctc.errors import ConfigError, LakeError
+from ctc.model import to_us
 from ctc.settings import Settings, with_values
 from ctc.spark import swap as swaps
 from ctc.spark.maintain import maintain
@@ -206,3 +208,35 @@ def test_late_whale_is_nobodys_before_both_queries_have_read_it(spark: SparkSess
     found = rows(streamed, "anomalies")
     assert [row["rule"] for row in found if row["sequence_number"] == str(10**21)] == ["single"]
     assert len(found) == len({row["alert_id"] for row in found})
+
+
+def last_words(end_us: int, producer: str) -> bytes:
+    """What a producer says at the session's end, which closes every window."""
+    beat = make_heartbeat(end_us + 70 * SECOND, {"binance": None}, down=["binance"], peg=None, producer=producer)
+    return encode_line(msgspec.structs.replace(beat, final=True))
+
+
+@pytest.mark.parametrize("producers", [1, 2])
+def test_whale_of_the_last_batch_is_detects_until_it_has_committed_that(spark: SparkSession, streamed: Stream, producers: int) -> None:
+    """Of two producers, the first one's last words close every window; detect may still have to read what only the second one saw."""
+    end_us = to_us(ask(streamed.settings, f"select max(timestamp) as at from heartbeats where symbol = '{SYMBOL}'")[0]["at"])
+    whale = encode_line(make_trade(end_us - SECOND, "100", "50", trade_id=10**6, exchange="binance", side="buy"))
+
+    def batch(number: int, *lines: bytes) -> dict[str, list[Record]]:
+        return {SYMBOL: [("shardId-000000000001", str(number), pack(list(lines)), end_us)]}
+
+    if producers == 2:
+        streamed.write(batch(10**21, last_words(end_us, "producer-1")))
+    last = batch(10**21 + 1, whale, last_words(end_us, f"producer-{producers}"))
+    streamed.write_lake(last)
+    before = run(spark, streamed)
+    swaps.swap(spark, streamed.settings, say, unexplained=True)
+    streamed.write_found(last)
+    found = rows(streamed, "anomalies")
+    assert [row["rule"] for row in found if row["type"] == "whale" and row["sequence_number"] == str(10**21 + 1)] == ["single"]
+    assert len(found) == len({row["alert_id"] for row in found})
+    assert before.comparison.differences == run(spark, streamed).comparison.differences == []
+    # Of one producer, the bars that its last words close say that all is judged: nothing of the session is left out.
+    own = [row for row in found if row["symbol"] == SYMBOL]
+    said = [row for row in rows(streamed, "anomalies_reprocessed") if row["symbol"] == SYMBOL]
+    assert len(own) - len(said) == producers - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ class Engine:
     """A DataFrame, its writer and its query in one; `refuses` starts fail before one comes up, which ends the app's run."""
 
     status = {"isTriggerActive": False}  # noqa: RUF012
+    lastProgress = None  # noqa: N815
 
     def __init__(self, refuses: int) -> None:
         self.refuses, self.starts = refuses, 0
@@ -46,6 +48,30 @@ class Engine:
         return self
 
     def stop(self) -> None: ...
+
+
+class Busy(Engine):
+    """A query whose batches follow each other without a pause that anybody could see: one has ended at every third look."""
+
+    status = {"isTriggerActive": True}  # noqa: RUF012
+    isActive = True  # noqa: N815
+
+    def __init__(self) -> None:
+        super().__init__(refuses=0)
+        self.asked, self.stopped_in = 0, -1
+
+    @property
+    def lastProgress(self) -> SimpleNamespace | None:  # type: ignore[override]  # noqa: N802
+        self.asked += 1
+        assert self._batch < 5, "it was not stopped"
+        return SimpleNamespace(batchId=self._batch - 1) if self._batch else None
+
+    @property
+    def _batch(self) -> int:
+        return self.asked // 3
+
+    def stop(self) -> None:
+        self.stopped_in = self._batch
 
 
 class App(StreamingApp):
@@ -105,6 +131,14 @@ def test_symbols_that_ended_stay_ended_for_the_process_that_comes_after(tmp_path
     said = status.read(tmp_path, "lake")
     assert said is not None
     assert (said["final"], said["batch"]) == (["BTC-USDT", "ETH-USDT"], 8)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_query_that_never_pauses_is_stopped_when_the_batch_that_runs_has_ended(tmp_path: Path, before: int) -> None:
+    engine = Busy()
+    engine.asked = before
+    App(load_profile("sim"), tmp_path, engine)._stop_between_batches(engine)  # type: ignore[arg-type]
+    assert engine.stopped_in == before // 3 + 1
 
 
 @pytest.mark.spark
