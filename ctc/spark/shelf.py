@@ -28,10 +28,19 @@ class Shelf:
             self.size += sum(len(entry.data) for entry in page.entries)
             self.at_tip = page.behind_ms == 0
 
-    def cut(self, limit: int) -> list[Entry]:
-        """The oldest entries, up to the one that makes `limit` bytes; they stay until they are taken."""
+    def until_us(self, limit: int) -> int | None:
+        """The arrival up to which `limit` bytes reach; None where they hold all that the stream has."""
+        found = self.cut(limit)
+        whole = len(found) == len(self.entries) and (self.at_tip or self.cursor.drained)
+        return None if whole else max((entry.arrival_us for entry in found), default=None)
+
+    def cut(self, limit: int, until_us: int | None = None) -> list[Entry]:
+        """The oldest entries, up to the one that makes `limit` bytes or before the first that arrived later; they stay until they are
+        taken."""
         size, found = 0, []
         for entry in self.entries:
+            if until_us is not None and entry.arrival_us > until_us:
+                break
             found.append(entry)
             size += len(entry.data)
             if size >= limit:

@@ -14,7 +14,7 @@ plan an uncommitted batch again with nothing cached, and may plan one batch twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -87,7 +87,8 @@ class Range(InputPartition):
 
 
 class KinesisStreamReader(DataSourceStreamReader):
-    """Plans batches of whole records, `limit` bytes a shard (and the rest of a record), and hands them to the tasks as it read them.
+    """Plans batches of whole records, `limit` bytes a shard (and the rest of a record) and of all shards until the same arrival, and
+    hands them to the tasks as it read them.
 
     Held at any time: the batch that is planned, and at most as much (and the rest of a page) of what comes after it.
     """
@@ -123,9 +124,7 @@ class KinesisStreamReader(DataSourceStreamReader):
         self._check(end, span)
         reached = list(end)
         while reached:
-            for shard in reached:
-                if not end[shard]["closed"]:
-                    end[shard] = self._advance(shard, end[shard], span)
+            self._read(reached, end, span)
             known = set(end)
             # Of parents that this very batch drains. Ids of shards only go up, so (shard, number) stays the order of a symbol's log.
             end = self._with_children(end, keep=True)
@@ -213,12 +212,23 @@ class KinesisStreamReader(DataSourceStreamReader):
                     end[shard.id] = {**START, "at": taken}
         return end
 
-    def _advance(self, shard: str, place: Place, span: Span) -> Place:
+    def _read(self, shards: Sequence[str], end: Offset, span: Span) -> None:
+        """Move the ends of these shards on. The one with most to come says until when, for all: else a small shard's backlog would be
+        through long before a large one's, and one core would be left with that."""
+        shelves = {shard: self._filled(shard, end[shard]["seq"]) for shard in shards if not end[shard]["closed"]}
+        full = [until for shelf in shelves.values() if (until := shelf.until_us(self._allowed)) is not None]
+        for shard, shelf in shelves.items():
+            end[shard] = self._advance(shelf, end[shard], span, min(full, default=None))
+
+    def _filled(self, shard: str, after: str) -> Shelf:
         shelf = self._shelves.get(shard)
-        if shelf is None or shelf.after != place["seq"]:
-            shelf = self._shelves[shard] = Shelf(self.shards, shard, place["seq"])
+        if shelf is None or shelf.after != after:
+            shelf = self._shelves[shard] = Shelf(self.shards, shard, after)
         shelf.fill(self._allowed)
-        batch = shelf.cut(self._allowed)
+        return shelf
+
+    def _advance(self, shelf: Shelf, place: Place, span: Span, until_us: int | None) -> Place:
+        batch = shelf.cut(self._allowed, until_us)
         seq, at = (batch[-1].sequence_number, batch[-1].arrival_us) if batch else (place["seq"], place["at"])
         if len(batch) < len(shelf.entries):
             return {"seq": seq, "at": at, "closed": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import defaultdict
 from typing import ClassVar
@@ -193,6 +194,24 @@ def test_large_batch_is_left_to_the_tasks(monkeypatch: pytest.MonkeyPatch) -> No
     assert driver.taken == {"A": [b"%020d" % number for number in range(20)]}
 
 
+def test_backlogs_of_all_shards_are_through_together() -> None:
+    """A shard that has ten times the others' bytes says how far a batch goes, so that it is not left over alone."""
+    stream = FakeStream(3)
+    keys = {name: key for key in map(str, range(50)) for name in [stream_of(stream, key)]}
+    busy, *others = keys.values()
+    assert len(others) == 2
+    for second in range(400):
+        stream.advance(1)
+        for key in (busy, *others):
+            stream.put(key, b"%d" % second + b"x" * (200 if key == busy else 20))
+    driver, reached = driver_of(stream), [0]
+    while min(reached) < 400:
+        assert driver.trigger()
+        reached = [len(driver.taken.get(key, [])) for key in keys.values()]
+        assert max(reached) - min(reached) <= 1
+    assert len(driver.log) > 10
+
+
 def test_initial_offset_stays_the_same() -> None:
     stream = FakeStream(1)
     reader = reader_of(stream)
@@ -211,6 +230,13 @@ def test_plan_that_starts_before_what_is_held_has_all_records() -> None:
     stream.put("A", b"2")
     (only,) = reader.partitions(start, reader.latestOffset())
     assert [row["data"] for batch in reader.read(only) for row in batch.to_pylist()] == [b"1", b"2"]
+
+
+def stream_of(stream: FakeStream, key: str) -> str:
+    """The shard that takes the key."""
+    probe = copy.deepcopy(stream)
+    entry = probe.put(key, b"")
+    return next(name for name, held in probe._shards.items() if entry in held.entries)
 
 
 def drain(driver: SparkDriver) -> None:
