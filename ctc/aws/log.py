@@ -125,6 +125,7 @@ class _LogReader(LakeReader):
 
     def choose(self, span: Span, symbol: str) -> None:
         """Make the views `trades` and `beats` of the symbol's rows."""
+        self._run("set threads = 1; set preserve_insertion_order = false")  # a second one gains nothing, and its buffers have no room
         for table, view in ((RAW_TRADES, "trades"), (HEARTBEATS, "beats")):
             snapshot = span.versions.get(table.name)
             if snapshot is None:

@@ -41,12 +41,12 @@ LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
 def build_session(
-    settings: Settings, app: str, state: Path, java_options: tuple[str, ...] | None = None, *, long: bool = False
+    settings: Settings, app: str, state: Path, java_options: tuple[str, ...] | None = None, *, long: bool | None = None
 ) -> SparkSession:
     """A session with the lake's catalog as `lake`; on EMR the master and the jars are the cluster's.
 
-    `java_options` take the place of those that use the class archive. A `long` one is compiled for speed, not for its start, whatever
-    `spark.quick_start` says.
+    `java_options` take the place of those that use the class archive. A `long` one is compiled for speed, not for its start; where that
+    is not said, `spark.quick_start` decides.
     """
     if java_options is None:
         java_options = (f'"-XX:SharedArchiveFile={ARCHIVE}"',) if ARCHIVE.is_file() else ()
@@ -61,9 +61,9 @@ def build_session(
     return session
 
 
-def compilers(settings: Settings, *, long: bool = False) -> tuple[str, ...]:
+def compilers(settings: Settings, *, long: bool | None = None) -> tuple[str, ...]:
     """The option that leaves the JVM's second compiler out, where a quick start counts for more."""
-    return (QUICK_START,) if settings.spark.quick_start and not long else ()
+    return () if (not settings.spark.quick_start if long is None else long) else (QUICK_START,)
 
 
 def _engine(settings: Settings, state: Path) -> dict[str, str]:

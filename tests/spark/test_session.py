@@ -26,6 +26,7 @@ def test_second_compiler_is_for_what_is_long() -> None:
     slow = load_profile("sim", {"spark.quick_start": False})
     assert compilers(quick) == (QUICK_START,)
     assert compilers(quick, long=True) == compilers(slow) == compilers(slow, long=True) == ()
+    assert compilers(slow, long=False) == (QUICK_START,)
 
 
 def test_workers_take_arrow_memory_from_the_system(spark: SparkSession) -> None:
