@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 from samples_lake import START, trade_row
 
 from ctc.arrow import arrow_schema
-from ctc.aws import log
+from ctc.aws import log, query
 from ctc.aws.lakehouse import TableAppender, create_tables
 from ctc.aws.log import BEAT, CLOSING, READ, SPACE, WARM_UP, Span, pinned, skipped_ids, sorted_lines
 from ctc.errors import LakeError
@@ -135,6 +136,23 @@ def test_skipped_ids_are_told_with_the_trades_on_both_sides(lake: Settings, tmp_
         ("binance", 3, 5, 3_000_000, 5_000_000), ("binance", 6, 9, 6_000_000, 9_000_000), ("coinbase", 22, 24, 22_000_000, 24_000_000)
     ]  # fmt: skip
     assert all(row[name] == rows[0][name] for row in said for name in SPACE[1:])
+
+
+def test_what_has_no_room_in_memory_lies_in_the_folder_meanwhile(lake: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "SMALL", "96MB")
+    count = 600_000
+    one = pa.Table.from_pylist([trade(0, 0)], schema=arrow_schema(RAW_TRADES))
+    rows = one.take(pa.array(np.zeros(count, np.int64)))
+    places = np.arange(count)[::-1]
+    rows = rows.set_column(rows.schema.get_field_index("position"), rows.schema.field("position"), pa.array(places, pa.int32()))
+    TableAppender(lake).append_once(RAW_TRADES.name, rows, query="lake", run="r1", batch_id=0)
+    seen, spilled = 0, 0
+    for batch in sorted_lines(lake, pinned(lake, Span()), SYMBOL, tmp_path):
+        assert batch.column("position").to_pylist() == list(range(seen, seen + batch.num_rows))
+        seen += batch.num_rows
+        spilled = max(spilled, sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()))
+    assert seen == count
+    assert spilled > 0
 
 
 def test_what_can_not_be_read_is_named(emulator: Settings, lake: Settings, tmp_path: Path) -> None:
