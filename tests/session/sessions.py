@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from ctc import status
+from ctc import leash, status
 
-CTC = [sys.executable, "-c", "from ctc.cli.main import main; main()"]
+COMMAND_LINE = Path(__file__).with_name("run_ctc.py")
 DEADLINE_S = 600
 # So that a starved process is not taken for a silent exchange, whose trades are late to what the others have gone on to.
 PATIENT = {"CTC_PRODUCER__PATIENCE_S": "60"}
 MARKET = ("--minutes", "45", "--rate", "0.5", "--seed", "7")
 
 
-def ctc(*words: str | Path, **environment_too: str) -> subprocess.CompletedProcess[str]:
+@contextmanager
+def begun(*words: str | Path, out: IO[bytes] | int, err: IO[bytes] | int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that outlives neither the block nor the test's own process."""
+    reading, writing = os.pipe()
+    command = [sys.executable, leash.__file__, str(reading), str(COMMAND_LINE), *map(str, words)]
+    try:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, start_new_session=True, pass_fds=(reading,), env={**os.environ, **environment}
+        )
+    finally:
+        os.close(reading)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # its own processes are on a leash
+            process.wait()
+        os.close(writing)
+
+
+def ctc(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    environment = {**os.environ, **PATIENT, **environment_too}
-    return subprocess.run([*CTC, *map(str, words)], env=environment, capture_output=True, text=True, timeout=900, check=False)
+    with begun(*words, out=subprocess.PIPE, err=subprocess.PIPE, **PATIENT, **environment) as process:
+        said = [each.decode() for each in process.communicate(timeout=900)]
+    return subprocess.CompletedProcess(words, process.returncode, *said)
 
 
 def rows(state: Path, sql: str) -> list[dict[str, Any]]:

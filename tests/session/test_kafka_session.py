@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sessions import CTC, DEADLINE_S, MARKET, PATIENT, ctc, rows, until
+from sessions import DEADLINE_S, MARKET, PATIENT, begun, ctc, rows, until
 
 from ctc import status
 from ctc.session import reachable
@@ -52,9 +51,7 @@ def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ra
         "CTC_PRODUCER__MAX_PACK_BYTES": "16384",  # some 2,000 records, so seven batches: there is a middle
     }
     words = ["sim", "--exit", *MARKET, "--state", str(state), "--free-ports", "--report", str(report)]
-    with log.open("wb") as out:
-        session = subprocess.Popen([*CTC, *words], stdout=out, stderr=out, start_new_session=True, env={**os.environ, **told})
-    try:
+    with log.open("wb") as out, begun(*words, out=out, err=out, **told) as session:
         until((state / "checkpoints" / "detect" / "offsets" / "1").exists, "the second batch", session, log)
         until(lambda: bool((said(state, "detect").get("progress") or {}).get("offset")), "the first batch's offset", session, log)
         before = said(state, "detect")
@@ -63,10 +60,6 @@ def on_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ra
         until(lambda: bool(said(state, "api").get("url")), "the API", session, log)
         health = httpx.get(f"{said(state, 'api')['url']}/health", timeout=60, trust_env=False).json()
         assert session.wait(DEADLINE_S) == 0, log.read_text()[-3000:]
-    finally:
-        if session.poll() is None:
-            os.killpg(session.pid, signal.SIGKILL)  # its processes are on a leash
-            session.wait()
     after = said(state, "detect")
     assert after["pid"] != before["pid"]
     assert after["batch"] > 1

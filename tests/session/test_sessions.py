@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from recording_oracle import tape_of
-from sessions import CTC, DEADLINE_S, MARKET, batch_of, ctc, rows, until
+from sessions import DEADLINE_S, MARKET, batch_of, begun, ctc, rows, until
 
 from ctc import status
 from ctc.aws.clients import client
@@ -44,16 +44,10 @@ WHALE = Decimal(100_000)
 @contextmanager
 def session_until_ctrl_c(log: Path, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """A session for the block, which then gets Ctrl-C and has to end well; it never outlives the test."""
-    with log.open("wb") as out:
-        session = subprocess.Popen([*CTC, *map(str, words)], stdout=out, stderr=out, start_new_session=True)
-    try:
+    with log.open("wb") as out, begun(*words, out=out, err=out) as session:
         yield session
         session.send_signal(signal.SIGINT)
         assert session.wait(DEADLINE_S) == 0, log.read_text()[-3000:]
-    finally:
-        if session.poll() is None:
-            os.killpg(session.pid, signal.SIGKILL)  # its processes are on a leash
-            session.wait()
 
 
 def test_session_finds_what_was_seeded_and_says_exactly_what_the_reference_says(
