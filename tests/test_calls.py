@@ -156,15 +156,21 @@ def refused(port: int) -> bool:
     return False
 
 
+def one_waits_for_another(command: Callable[[], Command]) -> tuple[Command, Command, int]:
+    """A command that would end, another that uses its emulator, and the port of that."""
+    first = command()
+    port = first.up()
+    second = command()
+    assert second.up() == port
+    first.end()
+    assert first.line(0.5) is None, "it ended, and the emulator with it, while another used that"
+    return first, second, port
+
+
 def test_commands_share_the_emulator_of_the_first_and_each_is_answered_to_its_end(state: Path, command: Callable[[], Command]) -> None:
     with socket.create_server(("127.0.0.1", own_port(state))):  # not an emulator, and it never answers
-        first = command()
-        port = first.up()
+        first, second, port = one_waits_for_another(command)
         assert port != own_port(state)
-        second = command()
-        assert second.up() == port
-        first.end()
-        assert first.line(0.5) is None, "it ended, and the emulator with it, while another used that"
         assert second.asks() == "the emulator"
         third = command()  # as the second might start, and wait for
         assert third.up() == port
@@ -213,12 +219,7 @@ def test_command_whose_emulators_owner_was_killed_hinders_nobody(state: Path, co
 
 
 def test_command_that_was_killed_is_not_waited_for(command: Callable[[], Command]) -> None:
-    first = command()
-    port = first.up()
-    second = command()
-    assert second.up() == port
-    first.end()
-    assert first.line(0.2) is None
+    first, second, _ = one_waits_for_another(command)
     second.kill()
     first.through()
 
@@ -239,12 +240,7 @@ def test_command_is_no_session_but_keeps_one_from_starting(state: Path, command:
 
 
 def test_interrupted_while_it_waits_a_command_ends_its_emulator(command: Callable[[], Command]) -> None:
-    first = command()
-    port = first.up()
-    second = command()
-    assert second.up() == port
-    first.end()
-    assert first.line(0.2) is None
+    first, _, port = one_waits_for_another(command)
     os.kill(first.process.pid, signal.SIGINT)
     first.process.wait(DEADLINE_S)
     assert refused(port)

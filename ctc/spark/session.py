@@ -26,8 +26,8 @@ KAFKA_JARS = ROOT / ".tools" / "kafka" / "spark" / "jars"
 SOURCE_JARS = {"kinesis": None, "kafka": KAFKA_JARS}
 # Made by `make setup` (ctc.spark.archive).
 ARCHIVE = ROOT / ".tools" / "spark.jsa"
-# The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades. Over nine million a job takes
-# twice as long by it (docs/BENCH.md).
+# The first compiler alone: half the CPU of a start on two cores, and no slower over a million trades. Over nine million a job whose rows
+# went through Spark took twice as long by it.
 QUICK_START = "-XX:TieredStopAtLevel=1"
 JAVA_OPTIONS = (
     "-Xlog:disable",

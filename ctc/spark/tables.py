@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
+from pyspark.errors import PySparkException, PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.readwriter import DataFrameWriterV2
 
@@ -14,6 +15,7 @@ from ctc.errors import LakeError
 from ctc.settings import Settings
 from ctc.spark.session import CATALOG
 
+_RAISED = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): (.+)$", re.MULTILINE)  # the last lines of Python's tracebacks
 Say = Callable[[str], None]  # what a job does now, for people
 
 
@@ -42,10 +44,14 @@ def translating(what: str) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise LakeError(
-            f"{what}: {lines[0][:500] if lines else type(error).__name__}; nothing is changed by halves, run the job again"
-        ) from error
+        raise LakeError(f"{what}: {_cause(error)}; nothing is changed by halves, run the job again") from error
+
+
+def _cause(error: Exception) -> str:
+    """The first line of what was raised; of what Python raised in a task, the line that says what it was."""
+    raised: list[str] = _RAISED.findall(str(error)) if isinstance(error, PythonException) else []
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return next(iter([*raised[-1:], *lines[:1]]), type(error).__name__)[:500]
 
 
 def rows_at(spark: SparkSession, settings: Settings, table: str, version: int | str) -> DataFrame:

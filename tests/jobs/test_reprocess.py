@@ -22,8 +22,10 @@ from ctc.errors import ConfigError, LakeError
 from ctc.model import to_us
 from ctc.settings import Settings, with_values
 from ctc.spark import swap as swaps
+from ctc.spark.batch import outcomes_of
 from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import Reprocessed, reprocess
+from ctc.spark.tables import translating
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
@@ -53,6 +55,14 @@ def run(
         made.settings, {key.replace("__", "."): value for key, value in changes.items()}, ("volume", "whales", "spread", "folds")
     )
     return reprocess(spark, made.settings, rules, span or Span(), detectors, say)
+
+
+def test_what_a_task_can_not_read_is_told_by_the_job(spark: SparkSession, streamed: Stream) -> None:
+    with (
+        pytest.raises(LakeError, match=r"^reprocess: the table raw_trades@7 can't be read: .*; nothing is changed"),
+        translating("reprocess"),
+    ):
+        outcomes_of(spark, streamed.settings, Span(versions={"raw_trades": 7})).collect()
 
 
 def test_log_order_with_the_same_rules_is_the_stream_to_the_last_field(spark: SparkSession, streamed: Stream) -> None:
