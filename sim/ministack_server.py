@@ -41,21 +41,23 @@ def main(folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # waits for a server that is still keeping its state
         if not marker.exists() and any(any((folder / name).iterdir()) for name in ("state", "s3")):
             sys.exit(UNCLEAN)
-        from ministack.app import main as serve  # here, because it sets up logging, which must come before the watch
+        from ministack import app  # here, because it sets up logging, which must come before the watch
         from ministack.services import kinesis
 
         sys.path.append(str(Path(__file__).resolve().parent.parent))  # this Python has not got the project installed
         from sim.ministack_expiry import expire_seldom
+        from sim.ministack_resends import answering_again
         from sim.ministack_shards import keep_closed_shards
 
         keep_closed_shards(kinesis)
         expire_seldom(kinesis)
+        app.app = answering_again(app.app)
         watch = StateWatch()
         logging.getLogger().addHandler(watch)
         sys.argv = ["ministack"]
         marker.unlink(missing_ok=True)
         try:
-            serve()
+            app.main()
         except (SystemExit, OSError):
             marker.touch()  # it ends like this only before it serves: the folder is as it was
             raise
