@@ -42,15 +42,17 @@ def main(folder: Path) -> None:
         if not marker.exists() and any(any((folder / name).iterdir()) for name in ("state", "s3")):
             sys.exit(UNCLEAN)
         from ministack import app  # here, because it sets up logging, which must come before the watch
-        from ministack.services import kinesis
+        from ministack.services import kinesis, s3
 
         sys.path.append(str(Path(__file__).resolve().parent.parent))  # this Python has not got the project installed
         from sim.ministack_expiry import expire_seldom
+        from sim.ministack_ranges import read_ranges
         from sim.ministack_resends import answering_again
         from sim.ministack_shards import keep_closed_shards
 
         keep_closed_shards(kinesis)
         expire_seldom(kinesis)
+        read_ranges(s3)
         app.app = answering_again(app.app)
         watch = StateWatch()
         logging.getLogger().addHandler(watch)
