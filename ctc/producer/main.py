@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import signal
 import sys
@@ -39,6 +40,7 @@ from ctc.sources.surveyed import kept
 from ctc.wiring import stream_writers
 
 SERVICE = "producer"
+GARBAGE = 50_000  # new objects, until Python looks for cycles among them: after its 700 that is 6% of a replay
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
 DRAIN_WITHIN_S = 30.0
@@ -271,6 +273,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when everything read is in the streams, else the error's, with one sentence on stderr."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     state = session_state()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     try:
         settings = settings_of(state)
         if options.name:

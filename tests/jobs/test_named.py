@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 from pyspark.sql import SparkSession
 from streamed import Stream
@@ -82,3 +83,17 @@ def test_terraform_puts_the_same_values_in_their_places() -> None:
     sql = text("trades-as-of-time", load_profile("cloud"), Values(moment=moment))
     assert "FOR TIMESTAMP AS OF TIMESTAMP '2026-11-01 00:00:00.000000 UTC'" in sql
     assert "moment   = \"TIMESTAMP '2026-11-01 00:00:00 UTC'\"" in told
+
+
+@pytest.mark.parametrize("unit", ["second", "minute", "hour", "day", "week", "month", "year"])
+def test_times_are_cut_as_the_calendar_cuts_them(unit: str) -> None:
+    asked = f"SELECT date_trunc('{unit}', timestamp) AS cut FROM times"
+    sql = turned(asked, "duckdb", lambda at: at.table, lambda table, moment: 0)
+    assert ("time_bucket" in sql.lower()) == (unit in ("second", "minute", "hour", "day"))
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        # A moment every five days and a bit, from 1916 to 2074.
+        connection.execute("create table times as select make_timestamptz(n * 433_123_456_789) as timestamp from range(-4000, 7600) t(n)")
+        found, expected = (connection.execute(each).fetchall() for each in (sql, asked))
+    assert len(found) == 11_600
+    assert found == expected
