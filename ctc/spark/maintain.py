@@ -72,7 +72,8 @@ def _maintain(spark: SparkSession, settings: Settings, name: str, keep: timedelt
     table = f"{settings.lake.database}.{name}"
     if name == RAW_TRADES.name:
         tell_ledger(spark, settings)  # of a merge whose process died before it could
-    _call(spark, f"rewrite_data_files(table => '{table}', options => map('min-input-files', '2'))")
+    how = f"strategy => 'sort', sort_order => '{RAW_TRADES.time}', " if name == RAW_TRADES.name else ""  # what is asked of trades is a time
+    _call(spark, f"rewrite_data_files(table => '{table}', {how}options => map('min-input-files', '2'))")
     say(f"{name}: rewriting {before.manifests} manifests")
     _call(spark, f"rewrite_manifests(table => '{table}')")
     notes = keep_memories(spark, settings, name, cutoff)

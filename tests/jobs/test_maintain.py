@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from samples_lake import bar, spread
@@ -14,7 +16,7 @@ from streamed import RUN, Stream, ask, say, settings_for, stream
 from ctc.aws.clients import client
 from ctc.aws.evolved import BY_SYMBOL
 from ctc.aws.history import LakeHistory
-from ctc.aws.lakehouse import TableAppender, create_tables, rows_of_bars, rows_of_spreads
+from ctc.aws.lakehouse import TableAppender, catalog, create_tables, rows_of_bars, rows_of_spreads
 from ctc.aws.query import LakeReader
 from ctc.errors import ConfigError
 from ctc.settings import Settings
@@ -35,6 +37,16 @@ QUERIES = {
 
 def contents(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sorted(tuple(map(str, row.values())) for row in ask(settings, f"select * from {name}")) for name in QUERIES}
+
+
+def times_by_file(settings: Settings) -> list[list[datetime]]:
+    """The times of the trades in each of the table's files, in the file's order."""
+    s3, found = client("s3", settings), []
+    for path in catalog(settings).load_table((settings.lake.database, "raw_trades")).inspect.files()["file_path"].to_pylist():
+        bucket, _, key = path.removeprefix("s3://").partition("/")
+        body = io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        found.append(pq.read_table(body, columns=["timestamp"])["timestamp"].to_pylist())
+    return found
 
 
 def test_maintained_tables_hold_the_same_rows_and_the_streams_memory(
@@ -62,6 +74,8 @@ def test_maintained_tables_hold_the_same_rows_and_the_streams_memory(
     assert done["raw_trades"].orphans == 1
     assert stray not in keys
     assert young in keys
+    for moments in times_by_file(settings):
+        assert moments == sorted(moments)  # who asks for an hour need not read a day
     # Of its commits those are left that are main's own and have not expired: compaction and memory, in their order.
     left = LakeHistory(settings).commits()["volume_aggregates"]
     assert [(commit.query, commit.batch) for commit in left if commit.query] == [("detect", streamed.batch - 1)]
