@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from ctc.aws.history import STANDING_PROPERTY, LakeHistory, Standing, standing_in
 from ctc.aws.lakehouse import QUERY_PROPERTY, RUN_PROPERTY
 from ctc.errors import ConfigError, LakeError
+from ctc.model import from_us
 from ctc.schema import ANOMALIES, ANOMALIES_REPROCESSED
 from ctc.settings import Settings
 from ctc.spark.branches import alter, publish
@@ -99,7 +100,14 @@ def _exchange(
 
 def _tag(spark: SparkSession, settings: Settings, kind: str, asked: Asked, version: int) -> None:
     name = full_name(settings, ANOMALIES.name)
-    alter(spark, f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {RETAINED_DAYS} days")
+    days = _days_to_keep(spark, name, version, datetime.now(UTC))
+    alter(spark, f"alter table {name} create or replace tag {kind}{asked.run} as of version {version} retain {days} days")
+
+
+def _days_to_keep(spark: SparkSession, name: str, version: int, now: datetime) -> int:
+    """How old the snapshot may get: Iceberg's age of a tag is that of its snapshot, and after quiet weeks that is old already."""
+    rows = spark.sql(f"select unix_micros(committed_at) us from {name}.snapshots where snapshot_id = {version}").collect()  # noqa: S608
+    return RETAINED_DAYS + max(now - from_us(rows[0].us), timedelta(0)).days
 
 
 def _reference(spark: SparkSession, settings: Settings, named: str) -> int | None:

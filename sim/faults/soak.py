@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -257,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         sys.stderr.write(f"[{time.monotonic() - began:7.1f} s] {text}\n")
 
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the folder goes then too
     with tempfile.TemporaryDirectory(prefix="ctc-soak-", ignore_cleanup_errors=True) as folder:
         try:
             found = soak(options.minutes, options.trades_per_s, options.every, options.seed, Path(folder), say, options.fault)

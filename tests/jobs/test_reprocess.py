@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from ctc.spark import swap as swaps
 from ctc.spark.batch import outcomes_of
 from ctc.spark.maintain import maintain
 from ctc.spark.reprocess import Reprocessed, reprocess
-from ctc.spark.tables import translating
+from ctc.spark.tables import full_name, translating
 
 pytestmark = [pytest.mark.spark, pytest.mark.emulator, pytest.mark.timeout(1200)]
 
@@ -120,6 +120,19 @@ def test_swap_replaces_what_the_run_speaks_for_and_comes_back(spark: SparkSessio
     assert [row["alert_id"] for row in back if row["symbol"] == LATER] == later
     with pytest.raises(ConfigError, match="no swap to take back"):
         swaps.undo(spark, streamed.settings, say)
+
+
+def test_tag_of_an_old_snapshot_is_kept_as_long_as_that_of_a_new_one(spark: SparkSession, streamed: Stream) -> None:
+    run(spark, streamed, detectors=frozenset({"whales"}), whales__threshold="1000000")
+    swaps.swap(spark, streamed.settings, say)
+    name = full_name(streamed.settings, "anomalies")
+    (tag,) = spark.sql(f"select * from {name}.refs where name like 'before%'").collect()
+    day_ms = 24 * 60 * MINUTE // 1_000
+    assert tag.max_reference_age_in_ms == swaps.RETAINED_DAYS * day_ms
+    # The stream has written nothing for six weeks: Iceberg reckons a tag's age from its snapshot's commit.
+    in_six_weeks = datetime.now(UTC) + timedelta(days=42)
+    assert swaps._days_to_keep(spark, name, tag.snapshot_id, in_six_weeks) == swaps.RETAINED_DAYS + 42
+    swaps.undo(spark, streamed.settings, say)
 
 
 def test_swap_gives_way_to_the_stream_and_does_it_again(spark: SparkSession, streamed: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
