@@ -48,7 +48,6 @@ PROPERTIES = {
     "format-version": "2",
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
-    "write.parquet.row-group-size-bytes": str(16 << 20),  # some 200,000 trades: who asks for an hour reads that of a day's file
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
     "commit.manifest-merge.enabled": "true",

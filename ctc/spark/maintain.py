@@ -20,11 +20,15 @@ from ctc.aws.lakehouse import BATCH_PROPERTY, QUERY_PROPERTY, RUN_PROPERTY
 from ctc.aws.listing import objects_under
 from ctc.schema import RAW_TRADES, TABLES
 from ctc.settings import Settings
+from ctc.spark.branches import alter
 from ctc.spark.historical import tell_ledger
 from ctc.spark.session import CATALOG
 from ctc.spark.tables import Say, current_snapshot, full_name, with_properties
 
 NOTE_PROPERTY = "ctc.note"
+# Some 200,000 trades, so that who asks for an hour reads that of a day's file. Not from the table's creation on: pyiceberg, which
+# has no such groups, warns at each append.
+ROW_GROUPS = "'write.parquet.row-group-size-bytes' = '16777216'"
 ORPHANS_AFTER = timedelta(hours=24)  # what is younger may belong to a commit that is still being made
 _ASKED = 3  # times that a query is run, of which the quickest counts
 _LISTED = "ctc_listed_files"
@@ -72,6 +76,7 @@ def _maintain(spark: SparkSession, settings: Settings, name: str, keep: timedelt
     table = f"{settings.lake.database}.{name}"
     if name == RAW_TRADES.name:
         tell_ledger(spark, settings)  # of a merge whose process died before it could
+        alter(spark, f"alter table {full_name(settings, name)} set tblproperties ({ROW_GROUPS})")
     how = f"strategy => 'sort', sort_order => '{RAW_TRADES.time}', " if name == RAW_TRADES.name else ""  # what is asked of trades is a time
     _call(spark, f"rewrite_data_files(table => '{table}', {how}options => map('min-input-files', '2'))")
     say(f"{name}: rewriting {before.manifests} manifests")
