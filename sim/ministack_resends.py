@@ -1,6 +1,6 @@
 """A lost answer given again to Terraform; used by `sim.ministack_server`, so the standard library only.
 
-Terraform's provider for AWS (seen with 5.100.0, on a busy machine: one or two of 2,000 calls of an apply) closes a connection as the answer
+Terraform's provider for AWS (seen with 5.100.0, on a busy machine: for one or two calls of an apply) closes a connection as the answer
 arrives on it, and sends the call anew, as attempt 2 of the same `amz-sdk-invocation-id`. A create is then refused as "already exists",
 and the apply has failed (terraform-provider-aws issue 18468). So what succeeded is answered again from memory, and not done again.
 

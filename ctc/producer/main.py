@@ -40,7 +40,7 @@ from ctc.sources.surveyed import kept
 from ctc.wiring import stream_writers
 
 SERVICE = "producer"
-GARBAGE = 50_000  # new objects, until Python looks for cycles among them: after its 700 that is 6% of a replay
+GARBAGE = 50_000  # new objects, until Python looks for cycles among them: after its 700, that is some 6% of this process's CPU in a replay
 PUBLISH_EVERY_S = 0.5
 # What a stop waits for a stream that does not take what is left.
 DRAIN_WITHIN_S = 30.0
